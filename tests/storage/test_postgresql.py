@@ -511,6 +511,84 @@ def test_no_text_is_cut_off_at_a_nul(database: Database) -> None:
         assert connection.execute(select(t.users.c.path)).scalar() == "/a/"
 
 
+def test_calls_that_arrived_together_share_a_read_of_the_generation(database: Database, other: Database) -> None:
+    purpose = new_purpose()
+    with database.snapshot(purpose):
+        pass
+    for name in ("first", "second"):
+        # What was acknowledged before the calls arrived is seen by all of them.
+        _add_role(other, name)
+        with sent_statements(database) as statements, database.together():
+            for _ in range(3):
+                with database.snapshot(purpose) as connection:
+                    assert role_by_name(connection, ACCOUNT, name) is not None
+        assert len([one for one in statements if one == "rolecall_generation"]) == 1
+    # Without a purpose a snapshot is of its own state, and after the block nothing is shared.
+    with database.together():
+        with database.snapshot(purpose) as connection:
+            before = database.generation(connection)
+        _add_role(other, "third")
+        with database.snapshot(purpose) as connection:
+            assert database.generation(connection) == before
+            with pytest.raises(SnapshotMovedError):
+                role_by_name(connection, ACCOUNT, "third")
+        for again in (purpose, ""):
+            with database.snapshot(again) as connection:
+                assert database.generation(connection) == before + 1
+        _add_role(other, "fourth")
+        with database.snapshot() as connection:
+            assert database.generation(connection) == before + 2
+    with database.snapshot(purpose) as connection:
+        assert database.generation(connection) == before + 2
+
+
+def test_a_lost_connection_is_replaced_among_calls_that_arrived_together(database: Database) -> None:
+    with database.together():
+        # The thread has no connection yet.
+        for _ in range(2):
+            with database.snapshot("a purpose"):
+                pass
+    with database.together():
+        for _ in range(2):
+            with database.snapshot("a purpose"):
+                pass
+        _end_all_sessions(database)
+        with pytest.raises(OperationalError), database.snapshot("a purpose") as connection:
+            _count(connection)
+        for _ in range(2):
+            with database.snapshot("a purpose") as connection:
+                assert _count(connection) == 0
+
+
+def test_requests_of_one_turn_of_the_loop_are_answered_together() -> None:
+    """Eight clients whose requests are all there take one read of the generation."""
+    world = WorldHandle(builtin_world(), on="postgresql")
+    with served_in_thread(world.app) as served, ExitStack() as stack:
+        request = signed_requests(served.url)["GetCallerIdentity"]
+        address = (urlsplit(served.url).hostname, urlsplit(served.url).port)
+        clients = [stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(8)]
+        for client in clients:
+            # The server has accepted each one, and knows the caller.
+            client.sendall(request)
+            assert b"200 OK" in client.recv(65_536)
+        held, go_on = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            held.set()
+            go_on.wait(60)
+
+        served.loop.call_soon_threadsafe(hold)
+        assert held.wait(60)
+        with sent_statements(world.database) as statements:
+            for client in clients:
+                client.sendall(request)
+            go_on.set()
+            for client in clients:
+                assert b"200 OK" in client.recv(65_536)
+        assert [one for one in statements if one == "rolecall_generation"] == ["rolecall_generation"]
+    world.close()
+
+
 # Statements of a call whose identity and policies are known already, without BEGIN and COMMIT. On PostgreSQL each is a
 # round trip; a call that goes on to read begins its transaction in the first one.
 CALLS = [

@@ -71,6 +71,9 @@ _OTHER_COLLATIONS = text(
 class _Postgresql:
     """See :class:`rolecall.storage.dialects.Dialect`."""
 
+    # A read of the generation is a round trip.
+    gains_together = True
+
     def __init__(self) -> None:
         # The purposes whose last snapshot needed a transaction. The next one begins it at once.
         self._reading_more: set[str] = set()
@@ -105,6 +108,9 @@ class _Postgresql:
 
     def snapshot(self, readers: Readers, purpose: str) -> AbstractContextManager[Connection]:
         return _Snapshot(readers, purpose, self._reading_more)
+
+    def together(self, readers: Readers) -> AbstractContextManager[None]:
+        return _together(readers)
 
     def generation(self, connection: Connection) -> int:
         return link_of(connection).generation
@@ -182,6 +188,21 @@ class _Snapshot:
                 else:
                     self._reading_more.discard(self._purpose)
             link.close_snapshot()
+
+
+@contextmanager
+def _together(readers: Readers) -> Iterator[None]:
+    # The first call of a thread opens its connection, and handles the errors.
+    connection = readers.opened()
+    link = None if connection is None or connection.invalidated else link_of(connection)
+    if link is None:
+        yield
+        return
+    link.share(shares=True)
+    try:
+        yield
+    finally:
+        link.share(shares=False)
 
 
 def _prepare(kept: KeptRows, driver: psycopg.Connection[Any], record: Any) -> None:

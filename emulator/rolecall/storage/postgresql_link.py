@@ -43,7 +43,7 @@ KeptRows = BoundedCache[tuple[Any, ...], tuple[State, _Rows]]
 class Link:
     """One connection to the server, below psycopg's cursors, which cost four times as much as a statement does."""
 
-    __slots__ = ("_driver", "_in_flight", "_kept", "_known", "_prepared", "_state", "_wire", "lost", "reads")
+    __slots__ = ("_driver", "_in_flight", "_kept", "_known", "_prepared", "_shared", "_shares", "_state", "_wire", "lost", "reads")
 
     def __init__(self, driver: psycopg.Connection[Any], kept: KeptRows) -> None:
         self._driver = driver
@@ -54,6 +54,9 @@ class Link:
         self._state = _OUTSIDE
         self._in_flight = False
         self._known: State = (0, 0)
+        # Whether snapshots share one read of the state now, and what it found.
+        self._shares = False
+        self._shared: State | None = None
         # In this snapshot. Two or more, also for one that needs a transaction.
         self.reads = 0
         self.lost = False
@@ -67,9 +70,19 @@ class Link:
             self._prepare(_GENERATION, _GENERATION_SQL)
         if reads_more:
             self._begin_reading()
+        elif self._shared is not None and not self.lost:
+            self._known = self._shared
+            self._state = _GENERATION_READ
         else:
             self._known = _state_in(self._checked(self._wire.exec_prepared, _GENERATION, ()))
             self._state = _GENERATION_READ
+            if self._shares:
+                self._shared = self._known
+
+    def share(self, *, shares: bool) -> None:
+        """From now on snapshots share the first read of the state, or no longer do so."""
+        self._shares = shares
+        self._shared = None
 
     @property
     def generation(self) -> int:
@@ -109,6 +122,7 @@ class Link:
                 known = self.generation
                 self._begin_reading()
                 if self.generation != known:
+                    self._shared = None
                     raise SnapshotMovedError
 
     def _begin_reading(self) -> None:
@@ -153,6 +167,7 @@ class Link:
             return None
         generation, uses = (int(result.get_value(0, result.nfields - back) or 0) for back in (2, 1))
         if generation != self.generation:
+            self._shared = None
             raise SnapshotMovedError
         # These rows are of this state, and rows that were read before differ at most in when they were last used.
         self._known = (generation, uses)

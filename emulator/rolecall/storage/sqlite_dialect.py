@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ _SQLITE = SQLiteDialect_pysqlite(paramstyle="qmark")
 
 class _Sqlite:
     """See :class:`rolecall.storage.dialects.Dialect`."""
+
+    # SQLite reads the generation in a few microseconds.
+    gains_together = False
 
     def is_in_memory(self, url: URL) -> bool:
         return url.database in (None, "", ":memory:")
@@ -73,6 +76,9 @@ class _Sqlite:
 
     def snapshot(self, readers: Readers, _purpose: str) -> AbstractContextManager[Connection]:
         return _Snapshot(*readers.held(), readers.turn())
+
+    def together(self, _readers: Readers) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def generation(self, connection: Connection) -> int:
         return int(_driver_of(connection).execute(_GENERATION_SQL).fetchone()[0])
