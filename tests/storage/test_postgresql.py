@@ -560,35 +560,6 @@ def test_a_lost_connection_is_replaced_among_calls_that_arrived_together(databas
                 assert _count(connection) == 0
 
 
-def test_requests_of_one_turn_of_the_loop_are_answered_together() -> None:
-    """Eight clients whose requests are all there take one read of the generation."""
-    world = WorldHandle(builtin_world(), on="postgresql")
-    with served_in_thread(world.app) as served, ExitStack() as stack:
-        request = signed_requests(served.url)["GetCallerIdentity"]
-        address = (urlsplit(served.url).hostname, urlsplit(served.url).port)
-        clients = [stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(8)]
-        for client in clients:
-            # The server has accepted each one, and knows the caller.
-            client.sendall(request)
-            assert b"200 OK" in client.recv(65_536)
-        held, go_on = threading.Event(), threading.Event()
-
-        def hold() -> None:
-            held.set()
-            go_on.wait(60)
-
-        served.loop.call_soon_threadsafe(hold)
-        assert held.wait(60)
-        with sent_statements(world.database) as statements:
-            for client in clients:
-                client.sendall(request)
-            go_on.set()
-            for client in clients:
-                assert b"200 OK" in client.recv(65_536)
-        assert [one for one in statements if one == "rolecall_generation"] == ["rolecall_generation"]
-    world.close()
-
-
 # Statements of a call whose identity and policies are known already, without BEGIN and COMMIT. On PostgreSQL each is a
 # round trip; a call that goes on to read begins its transaction in the first one.
 CALLS = [

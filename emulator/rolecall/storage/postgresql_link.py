@@ -43,7 +43,19 @@ KeptRows = BoundedCache[tuple[Any, ...], tuple[State, _Rows]]
 class Link:
     """One connection to the server, below psycopg's cursors, which cost four times as much as a statement does."""
 
-    __slots__ = ("_driver", "_in_flight", "_kept", "_known", "_prepared", "_shared", "_shares", "_state", "_wire", "lost", "reads")
+    __slots__ = (
+        "_driver",
+        "_in_flight",
+        "_kept",
+        "_known",
+        "_prepared",
+        "_shared",
+        "_shares",
+        "_state",
+        "_wire",
+        "lost",
+        "reads",
+    )
 
     def __init__(self, driver: psycopg.Connection[Any], kept: KeptRows) -> None:
         self._driver = driver
