@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -16,7 +18,8 @@ from sent_statements import sent_statements
 from server_in_thread import InThread, served_in_thread
 from world_handle import WorldHandle, builtin_world
 
-from rolecall.server.connection import Connection
+from rolecall.server.connection import Connection, Phase
+from rolecall.server.front import Front
 from rolecall.storage import tables as t
 
 PATIENCE_SECONDS = 60
@@ -150,3 +153,44 @@ def test_a_failure_of_one_connection_leaves_the_others_their_answers(monkeypatch
                 ended += 1
         assert ended == 1
     world.close()
+
+
+class _Fake:
+    """A connection, as a front sees it."""
+
+    ended = ""
+
+    def answer_next(self) -> None: ...
+
+    def close(self) -> None:
+        self.ended = "closed"
+
+    def abort(self) -> None:
+        self.ended = "aborted"
+
+    def timed_out(self, _phase: Phase) -> None:
+        self.ended = "late"
+
+
+def test_a_gathered_connection_makes_no_room_and_is_not_late() -> None:
+    """Its request has arrived, though its phase is still the one before."""
+
+    async def main() -> None:
+        application: Any = None
+        front = Front(
+            application, threads=1, maximum_body_bytes=1, maximum_connections=2, receive_seconds=0, together=nullcontext
+        )
+        gathered, idle, newcomer = connections = [_Fake() for _ in range(3)]
+        as_front: Any = front
+        as_front.moved(gathered, Phase.IDLE, restarts=True)
+        as_front.moved(idle, Phase.IDLE, restarts=True)
+        assert as_front.gather(gathered)
+        as_front.moved(newcomer, Phase.IDLE, restarts=True)
+        assert [each.ended for each in connections] == ["", "closed", ""]
+        as_front.moved(gathered, Phase.HEAD, restarts=True)
+        as_front.moved(newcomer, Phase.HEAD, restarts=True)
+        front._end_late_phases()
+        assert [each.ended for each in connections] == ["", "closed", "late"]
+        await front.stop(0.0)
+
+    asyncio.run(main())
