@@ -1,7 +1,8 @@
 """PostgreSQL, by psycopg 3: few round trips, one state of the database for each call, one writer at a time.
 
-A call first reads the generation, in one round trip without a transaction. Many calls need nothing else, or one more
-select of rows that rights depend on: such a select reads the generation as well. A call that reads more begins a
+A call first reads the generation, in one round trip without a transaction. Calls that have arrived together share this
+read. Many calls need nothing else, because rows that rights depend on are kept for as long as their state holds, or one
+more select of such rows: it reads the generation as well. A call that reads more begins a
 transaction that is REPEATABLE READ, and reads the generation in it again. If another process has raised it in between,
 what the call knows is of an older state: SnapshotMovedError lets the call start again.
 ``docs/postgresql.md`` says why an advisory lock makes writers take turns.
