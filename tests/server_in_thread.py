@@ -42,6 +42,7 @@ def served_in_thread(application: Any, maximum_sockets: int = 100) -> Iterator[I
 
     async def main() -> None:
         upgrades = Upgrades(application, maximum_sockets)
+        database = application.sandbox.database
         front = Front(
             application,
             threads=2,
@@ -49,6 +50,7 @@ def served_in_thread(application: Any, maximum_sockets: int = 100) -> Iterator[I
             maximum_connections=1000,
             upgrade_handler=upgrades.protocol_for,
             upgraded=upgrades.open_count,
+            together=database.together if database.gains_together else None,
         )
         server = await loop.create_server(front.factory, sock=listener)
         parts.append(upgrades)

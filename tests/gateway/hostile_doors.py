@@ -167,6 +167,9 @@ class _Host:
 
     def left(self, connection: Any) -> None: ...
 
+    def gather(self, _connection: Any) -> bool:
+        return False
+
     def answer(self, _connection: Any, environ: Any) -> ServedAnswer:
         answer, problem = ServedAnswer(), environ.get(PROBLEM_KEY)
         application = self._application

@@ -66,6 +66,9 @@ LEFT_OUT_TABLES = {
     "sso_codes",
     "sso_sessions",
     "sso_tokens",
+    "dpop_proofs",
+    "signin_codes",
+    "signin_sessions",
 }
 # Shown by no operation.
 LEFT_OUT_COLUMNS = {

@@ -71,6 +71,9 @@ class _Address:
         self.connections.discard(connection)
         self._front.left(connection)
 
+    def gather(self, connection: Connection) -> bool:
+        return self._front.gather(connection)
+
     def answer(self, connection: Connection, environ: Environ) -> ServedAnswer | None:
         if self._hop_limit is not None and environ["REQUEST_METHOD"] == "PUT":
             limit_hops(connection.transport, self._hop_limit)

@@ -49,6 +49,9 @@ class Host(Protocol):
     def left(self, connection: Connection) -> None:
         """The connection is over."""
 
+    def gather(self, connection: Connection) -> bool:
+        """Whether :meth:`Connection.answer_next` comes in a moment, with other requests that have arrived by then."""
+
     def answer(self, connection: Connection, environ: Environ) -> ServedAnswer | None:
         """The answer. None: the answer comes later, through :meth:`Connection.answered`."""
 
@@ -117,7 +120,8 @@ class Connection(asyncio.Protocol):
                 self._head_bytes += len(data) if was_in_head else 0
                 if self._head_bytes > MAXIMUM_HEAD_BYTES or self._header_count > MAXIMUM_HEADERS:
                     self._refuse(Problem.LARGE_HEAD)
-        self._next()
+        if not (self._arrived and self._answering is None and self._front.gather(self)):
+            self._next()
 
     def eof_received(self) -> bool:
         """Whether the connection stays open: True while a request is still unanswered."""
@@ -216,6 +220,10 @@ class Connection(asyncio.Protocol):
             if answer is not None:
                 self._send(answer)
         self._settle()
+
+    def answer_next(self) -> None:
+        """Answer the request for which the front has gathered this connection, if the connection is still there."""
+        self._next()
 
     def answered(self, answer: ServedAnswer) -> None:
         """Send the answer to a request that had to wait."""

@@ -13,6 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from rolecall.http import DroppedConnectionError
@@ -43,6 +44,7 @@ class Front:
 
     ``threads`` is how many calls may wait for the database or compute for long at the same time. A request gets 408
     when its head is not there ``receive_seconds`` after its first byte, or its body ``receive_seconds`` after its head.
+    With ``together``, the calls that have arrived in one turn of the loop are answered inside such a block.
     ``upgrade_handler`` gives the protocol that takes a connection over from HTTP, for websockets; ``upgraded`` is how
     many such connections are open.
     """
@@ -58,6 +60,7 @@ class Front:
         scheme: str = "http",
         upgrade_handler: UpgradeHandler | None = None,
         upgraded: Callable[[], int] = int,
+        together: Callable[[], AbstractContextManager[None]] | None = None,
     ) -> None:
         self.scheme = scheme
         self.maximum_body_bytes = maximum_body_bytes
@@ -65,6 +68,9 @@ class Front:
         self._maximum_connections = maximum_connections
         self._upgrade_handler = upgrade_handler
         self._upgraded = upgraded
+        self._together = together
+        # Connections with a request that is answered in the next turn of the loop.
+        self._gathered: dict[Connection, None] = {}
         self._loop = asyncio.get_running_loop()
         self._phases: dict[Connection, Phase] = {}
         # The connections in each phase, in the order in which they entered it, with the time of entry.
@@ -111,6 +117,8 @@ class Front:
             return
         for phase in (Phase.IDLE, Phase.ENDING, Phase.HEAD, Phase.BODY, Phase.WRITING):
             for connection in self._members[phase]:
+                if connection in self._gathered:
+                    continue
                 self.left(connection)
                 if phase is Phase.IDLE:
                     connection.close()
@@ -128,7 +136,8 @@ class Front:
                     break
                 late.append(connection)
             for connection in late:
-                connection.timed_out(phase)
+                if connection not in self._gathered:
+                    connection.timed_out(phase)
         self._loop.call_later(self._check_seconds, self._end_late_phases)
 
     # Answers.
@@ -149,6 +158,26 @@ class Front:
             self._in_thread(self._calls, connection, answer, application.aws, environ, answer.start)
             return None
         return self._take(connection, answer, _attempt(application.aws, environ, answer.start))
+
+    def gather(self, connection: Connection) -> bool:
+        if self._together is None:
+            return False
+        if not self._gathered:
+            # The loop first reads from all clients that have sent something.
+            self._loop.call_soon(self._answer_gathered)
+        self._gathered[connection] = None
+        return True
+
+    def _answer_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, {}
+        with self._together() if self._together is not None and len(gathered) > 1 else nullcontext():
+            for connection in gathered:
+                try:
+                    connection.answer_next()
+                except Exception:
+                    # As the loop does it, without harm to the others.
+                    log.exception("a connection failed unexpectedly")
+                    connection.abort()
 
     def answer_with(
         self, application: WsgiApplication, connection: Connection, environ: Environ
@@ -236,6 +265,7 @@ class Front:
 
     async def stop(self, patience_seconds: float) -> None:
         """Wait up to ``patience_seconds`` for calls that are being answered. Then close everything."""
+        self._answer_gathered()
         for connection in [*self._members[Phase.IDLE], *self._members[Phase.HEAD], *self._members[Phase.BODY]]:
             connection.close()
         deadline = self._loop.time() + patience_seconds

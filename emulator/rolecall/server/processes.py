@@ -71,6 +71,7 @@ async def answer_until_stopped(
     _ready_for_calls()
     room = room_for_connections()
     upgrades = Upgrades(application, room // 2)
+    database = application.sandbox.database
     front = Front(
         application,
         threads=settings.threads,
@@ -80,6 +81,7 @@ async def answer_until_stopped(
         scheme="https" if settings.tls is not None else "http",
         upgrade_handler=upgrades.protocol_for,
         upgraded=upgrades.open_count,
+        together=database.together if database.gains_together else None,
     )
     context = None if settings.tls is None else tls_context(settings.tls)
     server = await loop.create_server(

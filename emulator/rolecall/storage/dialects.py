@@ -58,12 +58,18 @@ class Readers(Protocol):
         Another thread may close the database meanwhile. All threads share the connection of a database in memory.
         """
 
+    def opened(self) -> Connection | None:
+        """This thread's connection, if it has one."""
+
     def replaced(self) -> tuple[Connection, Any, threading.RLock]:
         """A new connection in place of this thread's one, which is dead."""
 
 
 class Dialect(Protocol):
     """The parts of a database that SQLAlchemy does not even out."""
+
+    # Whether :meth:`together` saves anything.
+    gains_together: bool
 
     def is_in_memory(self, url: URL) -> bool:
         """Whether the database disappears when it is closed."""
@@ -88,6 +94,9 @@ class Dialect(Protocol):
 
     def snapshot(self, readers: Readers, purpose: str) -> AbstractContextManager[Connection]:
         """A connection that reads one state of the database. See ``Database.snapshot``."""
+
+    def together(self, readers: Readers) -> AbstractContextManager[None]:
+        """A block whose snapshots of this thread may share one read of the generation. See ``Database.together``."""
 
     def generation(self, connection: Connection) -> int:
         """The generation of the connection's snapshot."""

@@ -83,6 +83,10 @@ class _Readers:
         held: tuple[Connection, Any, threading.RLock] | None = getattr(self._held, "reader", None)
         return held or self._open()
 
+    def opened(self) -> Connection | None:
+        held: tuple[Connection, Any, threading.RLock] | None = getattr(self._held, "reader", None)
+        return None if held is None else held[0]
+
     def replaced(self) -> tuple[Connection, Any, threading.RLock]:
         connection = self.held()[0]
         # First, because no new one may be had now.
@@ -166,6 +170,19 @@ class Database:
         generation may get SnapshotMovedError and must start again. Without a purpose this does not happen.
         """
         return self._dialect.snapshot(self._readers, purpose)
+
+    @property
+    def gains_together(self) -> bool:
+        """Whether :meth:`together` saves anything on this database."""
+        return self._dialect.gains_together
+
+    def together(self) -> AbstractContextManager[None]:
+        """A block for calls that had all arrived before it began, one after the other in this thread.
+
+        Their snapshots with a purpose may be of one generation, which is read once, inside the block. So each call
+        still sees every change that was acknowledged before it arrived.
+        """
+        return self._dialect.together(self._readers)
 
     def write(self, work: Callable[[Connection], _Result]) -> _Result:
         """Do the work in a transaction, and return its result. The work is done again if others made it fail.

@@ -1,7 +1,8 @@
 """PostgreSQL, by psycopg 3: few round trips, one state of the database for each call, one writer at a time.
 
-A call first reads the generation, in one round trip without a transaction. Many calls need nothing else, or one more
-select of rows that rights depend on: such a select reads the generation as well. A call that reads more begins a
+A call first reads the generation, in one round trip without a transaction. Calls that have arrived together share this
+read. Many calls need nothing else, because rows that rights depend on are kept for as long as their state holds, or one
+more select of such rows: it reads the generation as well. A call that reads more begins a
 transaction that is REPEATABLE READ, and reads the generation in it again. If another process has raised it in between,
 what the call knows is of an older state: SnapshotMovedError lets the call start again.
 ``docs/postgresql.md`` says why an advisory lock makes writers take turns.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -31,7 +33,7 @@ from rolecall.storage.dialects import Readers
 from rolecall.storage.kept_reads import KeptReads
 from rolecall.storage.opened_files import OpenedFiles
 from rolecall.storage.postgresql_forms import PostgresqlInsert, PostgresqlSelect, PostgresqlUpdate
-from rolecall.storage.postgresql_link import LINK, Link, link_of, number_of
+from rolecall.storage.postgresql_link import LINK, KeptRows, Link, link_of, number_of
 from rolecall.storage.problems import UnsuitableDatabaseError
 
 MINIMUM_SERVER_VERSION = 13
@@ -51,6 +53,12 @@ _CONNECTION: dict[str, Any] = {
 }
 _BEGIN_WRITING = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITER_LOCK})".encode()
 _RAISE_GENERATION = b"UPDATE generations SET value = value + 1 WHERE name = 'iam' RETURNING value"
+_RAISE_USES = (
+    b"INSERT INTO generations (name, value) VALUES ('uses', 1)"
+    b" ON CONFLICT (name) DO UPDATE SET value = generations.value + 1"
+)
+# Kept rows: a statement with its values each.
+_KEPT_LIMIT = 1024
 # A serialization failure and a deadlock: https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
 _TRY_AGAIN = ("40001", "40P01")
 # Text columns whose collation is not that of bytes. The names and types come from the catalogue itself.
@@ -64,6 +72,9 @@ _OTHER_COLLATIONS = text(
 
 class _Postgresql:
     """See :class:`rolecall.storage.dialects.Dialect`."""
+
+    # A read of the generation is a round trip.
+    gains_together = True
 
     def __init__(self) -> None:
         # The purposes whose last snapshot needed a transaction. The next one begins it at once.
@@ -82,10 +93,10 @@ class _Postgresql:
         arguments = {name: value for name, value in _CONNECTION.items() if name not in url.query}
         # A thread holds a connection, so the number of threads limits the number of connections.
         engine = create_engine(url, connect_args=arguments, max_overflow=-1)
-        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "connect", partial(_prepare, KeptRows(_KEPT_LIMIT)))
         event.listen(engine, "rollback", _settle)
         event.listen(engine, "reset", _settle_returned)
-        event.listen(engine, "before_cursor_execute", _read_in_transaction)
+        event.listen(engine, "before_cursor_execute", _before_statement)
         return engine
 
     def begin(self, connection: Connection) -> None:
@@ -99,6 +110,9 @@ class _Postgresql:
 
     def snapshot(self, readers: Readers, purpose: str) -> AbstractContextManager[Connection]:
         return _Snapshot(readers, purpose, self._reading_more)
+
+    def together(self, readers: Readers) -> AbstractContextManager[None]:
+        return _together(readers)
 
     def generation(self, connection: Connection) -> int:
         return link_of(connection).generation
@@ -154,7 +168,7 @@ class _Snapshot:
         reads_more = not self._purpose or self._purpose in self._reading_more
         connection = self._readers.held()[0]
         if connection.invalidated:
-            connection = self._readers.replaced()[0]
+            connection = self._replaced()
         link = link_of(connection)
         try:
             link.open_snapshot(reads_more=reads_more)
@@ -162,10 +176,15 @@ class _Snapshot:
             if not link.lost:
                 raise
             # The server was restarted since the last call. Nothing was read yet, so a new connection will do.
-            connection = self._readers.replaced()[0]
+            connection = self._replaced()
             link = link_of(connection)
             link.open_snapshot(reads_more=reads_more)
         self._link = link
+        return connection
+
+    def _replaced(self) -> Connection:
+        connection = self._readers.replaced()[0]
+        link_of(connection).forget_kept()
         return connection
 
     def __exit__(self, *_exception: object) -> None:
@@ -179,7 +198,22 @@ class _Snapshot:
             link.close_snapshot()
 
 
-def _prepare(driver: psycopg.Connection[Any], record: Any) -> None:
+@contextmanager
+def _together(readers: Readers) -> Iterator[None]:
+    # The first call of a thread opens its connection, and handles the errors.
+    connection = readers.opened()
+    link = None if connection is None or connection.invalidated else link_of(connection)
+    if link is None:
+        yield
+        return
+    link.share(shares=True)
+    try:
+        yield
+    finally:
+        link.share(shares=False)
+
+
+def _prepare(kept: KeptRows, driver: psycopg.Connection[Any], record: Any) -> None:
     version = driver.info.server_version // 10_000
     encoding = driver.info.parameter_status("server_encoding")
     if version < MINIMUM_SERVER_VERSION:
@@ -196,7 +230,7 @@ def _prepare(driver: psycopg.Connection[Any], record: Any) -> None:
         )
     # With each ROLLBACK psycopg would drop all prepared statements, also those that it did not make.
     driver.prepare_threshold = None
-    link = record.info[LINK] = Link(driver)
+    link = record.info[LINK] = Link(driver, kept)
     link.run(_SESSION.encode())
 
 
@@ -214,10 +248,14 @@ def _settle_returned(_driver: object, record: Any, _state: object) -> None:
         link.settle()
 
 
-def _read_in_transaction(connection: Connection, *_statement: object) -> None:
+def _before_statement(connection: Connection, *statement: Any) -> None:
     link = connection.info.get(LINK)
     if link is not None:
         link.read_in_transaction()
+        context = statement[3]
+        if context is not None and context.execution_options.get("changes_no_rights"):
+            # Such a write leaves the generation as it is, but rows that were kept do not hold any more.
+            link.run(_RAISE_USES)
 
 
 @contextmanager

@@ -13,12 +13,14 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.visitors import iterate
 
-from rolecall.storage.changes import note_write
-from rolecall.storage.postgresql_link import GENERATION_SQL, link_of
+from rolecall.storage.changes import CHANGES_NO_RIGHTS, note_write
+from rolecall.storage.postgresql_link import STATE_COLUMNS_SQL, Link, link_of
 
 _POSTGRESQL: Any = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
-_GENERATION_COLUMN: Any = literal_column(f"({GENERATION_SQL.decode()})")
+_STATE_COLUMNS: Any = [literal_column(sql) for sql in STATE_COLUMNS_SQL]
 _NUMBERS = itertools.count()
+# More rows than these, or longer ones, are not kept.
+_KEPT_ROWS, _KEPT_CHARACTERS = 32, 16_384
 
 
 class PostgresqlSelect:
@@ -31,11 +33,11 @@ class PostgresqlSelect:
         self._name = f"rolecall_{next(_NUMBERS)}".encode()
         self._sql = str(compiled).encode()
         # Such rows change only with the generation, except when they were last used. So the same generation is the same
-        # state, and needs no transaction.
+        # state, and needs no transaction. The number of uses says whether they are the same to the last column.
         self._first = b""
         tables = [each for each in iterate(statement) if isinstance(each, Table)]
         if all(each.info["bears_on_rights"] for each in tables):
-            self._first = str(statement.add_columns(_GENERATION_COLUMN).compile(dialect=_POSTGRESQL)).encode()
+            self._first = str(statement.add_columns(*_STATE_COLUMNS).compile(dialect=_POSTGRESQL)).encode()
         self._columns = tuple(_reader_of(column.type) for column in statement.selected_columns)
         # For each value that PostgreSQL takes: the position of the given value, or the statement's own value.
         order = compiled.positiontup or ()
@@ -44,15 +46,35 @@ class PostgresqlSelect:
         ]
 
     def first(self, connection: Connection, values: Sequence[Any]) -> Sequence[Any] | None:
-        result = self._result(connection, values)
-        return None if result is None or not result.ntuples else self._row(result, 0)
+        rows = self._rows(connection, values, 1)
+        return rows[0] if rows else None
 
     def all(self, connection: Connection, values: Sequence[Any]) -> list[Sequence[Any]]:
-        result = self._result(connection, values)
-        return [] if result is None else [self._row(result, number) for number in range(result.ntuples)]
+        return list(self._rows(connection, values))
 
-    def _result(self, connection: Connection, values: Sequence[Any]) -> pq.abc.PGresult | None:
+    def _rows(
+        self, connection: Connection, values: Sequence[Any], wanted: int | None = None
+    ) -> Sequence[Sequence[Any]]:
+        """The rows; the first ones are enough if only so many are ``wanted``."""
         link = link_of(connection)
+        key = (self._name, *values)
+        if self._first:
+            kept = link.kept(key)
+            if kept is not None:
+                return kept
+        result = self._result(link, values)
+        if result is None:
+            return ()
+        if not self._first or result.ntuples > _KEPT_ROWS:
+            return [self._row(result, number) for number in range(result.ntuples)[:wanted]]
+        rows = tuple(self._row(result, number) for number in range(result.ntuples))
+        if sum(len(value) for part in (values, *rows) for value in part if isinstance(value, (str, bytes))) <= (
+            _KEPT_CHARACTERS
+        ):
+            link.keep(key, rows)
+        return rows
+
+    def _result(self, link: Link, values: Sequence[Any]) -> pq.abc.PGresult | None:
         placed = [own if position < 0 else as_text(values[position]) for position, own in self._places]
         for value in placed:
             # PostgreSQL stores no NUL, so nothing equals such a text.
@@ -63,12 +85,12 @@ class PostgresqlSelect:
         first = link.read_first(self._name + b"_first", self._first, placed)
         return link.read(self._name, self._sql, placed, 1) if first is None else first
 
-    def _row(self, result: pq.abc.PGresult, number: int) -> Sequence[Any]:
+    def _row(self, result: pq.abc.PGresult, number: int) -> tuple[Any, ...]:
         row = []
         for column, read in enumerate(self._columns):
             value = result.get_value(number, column)
             row.append(None if value is None else read(value))
-        return row
+        return tuple(row)
 
 
 def as_text(value: Any) -> bytes | None:
@@ -125,6 +147,9 @@ class PostgresqlUpdate:
         compiled = statement.compile(dialect=_POSTGRESQL)
         self._table = table
         self._options = statement.get_execution_options()
+        if CHANGES_NO_RIGHTS in self._options:
+            # Such a write must end the rows that are kept, which SQLAlchemy's events do.
+            raise ValueError("a write that changes no rights is no prepared statement")
         self._name = f"rolecall_{next(_NUMBERS)}".encode()
         self._sql = str(compiled).encode()
         self._places = tuple(names.index(name) for name in compiled.positiontup or ())

@@ -12,10 +12,19 @@ from psycopg.errors import error_from_result
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from rolecall.caches import BoundedCache
 from rolecall.storage.problems import SnapshotMovedError, UnsuitableDatabaseError
 
 _GENERATION = b"rolecall_generation"
-GENERATION_SQL = b"SELECT value FROM generations WHERE name = 'iam'"
+# The generation, and the number of the last write to tables of rights that changed no rights. Without a condition,
+# because the table has few rows, and so the server needs no index.
+_GENERATION_SQL = b"SELECT name, value FROM generations"
+_RIGHTS, _USES = b"iam", b"uses"
+# The same as two columns of another select.
+STATE_COLUMNS_SQL = (
+    "(SELECT value FROM generations WHERE name = 'iam')",
+    "(SELECT value FROM generations WHERE name = 'uses')",
+)
 _BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BEGIN_READING_GENERATION = _BEGIN_READING + b"; EXECUTE " + _GENERATION
 # The server shuts down, or became one that takes no writes.
@@ -24,20 +33,42 @@ LINK = "rolecall_link"
 # psycopg prepares a statement when it runs for the fifth time.
 PREPARE_AFTER = 4
 _OUTSIDE, _GENERATION_READ, _ROW_READ, _IN_TRANSACTION = range(4)
+# The two numbers above. Rows of tables of rights are the same wherever both are the same.
+State = tuple[int, int]
+_Rows = Sequence[Sequence[Any]]
+# Rows that were read, with their state. The key is a statement and its values.
+KeptRows = BoundedCache[tuple[Any, ...], tuple[State, _Rows]]
 
 
 class Link:
     """One connection to the server, below psycopg's cursors, which cost four times as much as a statement does."""
 
-    __slots__ = ("_driver", "_in_flight", "_prepared", "_state", "_wire", "generation", "lost", "reads")
+    __slots__ = (
+        "_driver",
+        "_in_flight",
+        "_kept",
+        "_known",
+        "_prepared",
+        "_shared",
+        "_shares",
+        "_state",
+        "_wire",
+        "lost",
+        "reads",
+    )
 
-    def __init__(self, driver: psycopg.Connection[Any]) -> None:
+    def __init__(self, driver: psycopg.Connection[Any], kept: KeptRows) -> None:
         self._driver = driver
         self._wire = driver.pgconn
+        # Of all connections to the database.
+        self._kept = kept
         self._prepared: set[bytes] = set()
         self._state = _OUTSIDE
         self._in_flight = False
-        self.generation = 0
+        self._known: State = (0, 0)
+        # Whether snapshots share one read of the state now, and what it found.
+        self._shares = False
+        self._shared: State | None = None
         # In this snapshot. Two or more, also for one that needs a transaction.
         self.reads = 0
         self.lost = False
@@ -48,12 +79,41 @@ class Link:
         if _GENERATION not in self._prepared:
             # A connection that only reads rolls nothing back, so psycopg may prepare SQLAlchemy's statements on it.
             self._driver.prepare_threshold = PREPARE_AFTER
-            self._prepare(_GENERATION, GENERATION_SQL)
+            self._prepare(_GENERATION, _GENERATION_SQL)
         if reads_more:
             self._begin_reading()
-        else:
-            self.generation = number_of(self._checked(self._wire.exec_prepared, _GENERATION, ()))
+        elif self._shared is not None and not self.lost:
+            self._known = self._shared
             self._state = _GENERATION_READ
+        else:
+            self._known = _state_in(self._checked(self._wire.exec_prepared, _GENERATION, ()))
+            self._state = _GENERATION_READ
+            if self._shares:
+                self._shared = self._known
+
+    def share(self, *, shares: bool) -> None:
+        """From now on snapshots share the first read of the state, or no longer do so."""
+        self._shares = shares
+        self._shared = None
+
+    @property
+    def generation(self) -> int:
+        """Of the snapshot."""
+        return self._known[0]
+
+    def kept(self, key: tuple[Any, ...]) -> _Rows | None:
+        """Rows of tables of rights that a snapshot of the same state has read; None where there are none."""
+        found = self._kept.get(key)
+        return found[1] if found is not None and self._state != _OUTSIDE and found[0] == self._known else None
+
+    def forget_kept(self) -> None:
+        """The server may be another one now, which has not got the last changes of the one before."""
+        self._kept.clear()
+
+    def keep(self, key: tuple[Any, ...], rows: _Rows) -> None:
+        """Keep what this snapshot has read of tables of rights. The rows are shared and never changed."""
+        if self._state != _OUTSIDE:
+            self._kept.put(key, (self._known, rows))
 
     def end_reading(self) -> None:
         """Prepare a connection for writing that a thread which has ended read with. Raises SQLAlchemy's errors."""
@@ -74,11 +134,12 @@ class Link:
                 known = self.generation
                 self._begin_reading()
                 if self.generation != known:
+                    self._shared = None
                     raise SnapshotMovedError
 
     def _begin_reading(self) -> None:
         self._state = _IN_TRANSACTION
-        self.generation = number_of(self.run(_BEGIN_READING_GENERATION))
+        self._known = _state_in(self.run(_BEGIN_READING_GENERATION))
 
     def close_snapshot(self) -> None:
         """End the transaction, without waiting for the server's word about it."""
@@ -106,8 +167,8 @@ class Link:
     def read_first(self, name: bytes, sql: bytes, values: Sequence[bytes | None]) -> pq.abc.PGresult | None:
         """The rows of a prepared select of the first rows that a snapshot reads, without a transaction.
 
-        The last column is the generation. None when there must be a transaction: something was read before, or there
-        are no rows, and so no generation. Raises SnapshotMovedError.
+        The last columns are STATE_COLUMNS_SQL. None when there must be a transaction: something was read before, or
+        there are no rows, and so no generation. Raises SnapshotMovedError.
         """
         if self._state != _GENERATION_READ:
             return None
@@ -116,8 +177,12 @@ class Link:
         result = self.run_prepared(name, sql, values)
         if not result.ntuples:
             return None
-        if int(result.get_value(0, result.nfields - 1) or 0) != self.generation:
+        generation, uses = (int(result.get_value(0, result.nfields - back) or 0) for back in (2, 1))
+        if generation != self.generation:
+            self._shared = None
             raise SnapshotMovedError
+        # These rows are of this state, and rows that were read before differ at most in when they were last used.
+        self._known = (generation, uses)
         return result
 
     def read(self, name: bytes, sql: bytes, values: Sequence[bytes | None], reads: int) -> pq.abc.PGresult:
@@ -187,3 +252,11 @@ def number_of(result: pq.abc.PGresult) -> int:
     if value is None:
         raise UnsuitableDatabaseError("the database has lost the row of its generation")
     return int(value)
+
+
+def _state_in(result: pq.abc.PGresult) -> State:
+    numbers = {result.get_value(row, 0): result.get_value(row, 1) for row in range(result.ntuples)}
+    generation = numbers.get(_RIGHTS)
+    if generation is None:
+        raise UnsuitableDatabaseError("the database has lost the row of its generation")
+    return int(generation), int(numbers.get(_USES) or 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,9 @@ _SQLITE = SQLiteDialect_pysqlite(paramstyle="qmark")
 
 class _Sqlite:
     """See :class:`rolecall.storage.dialects.Dialect`."""
+
+    # SQLite reads the generation in a few microseconds.
+    gains_together = False
 
     def is_in_memory(self, url: URL) -> bool:
         return url.database in (None, "", ":memory:")
@@ -83,6 +86,9 @@ class _Sqlite:
 
     def snapshot(self, readers: Readers, _purpose: str) -> AbstractContextManager[Connection]:
         return _Snapshot(*readers.held())
+
+    def together(self, _readers: Readers) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def generation(self, connection: Connection) -> int:
         view = view_of(connection)

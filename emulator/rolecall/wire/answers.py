@@ -181,7 +181,10 @@ def _modelled(error: ServiceError) -> _Resolved:
 
 def error_status(service_name: str, code: str) -> int:
     """The HTTP status of a service's error; 400 for an unknown code."""
-    return _resolve(service_name, code).status
+    resolved = _resolve(service_name, code)
+    if service_name in KNOWN_SERVICES and KNOWN_SERVICES[service_name].error_form == "word":
+        return _SIGN_IN_STATUSES.get(_SIGN_IN_WORDS.get(resolved.code, ""), resolved.status)
+    return resolved.status
 
 
 def error_code(service_name: str, code: str) -> str:
