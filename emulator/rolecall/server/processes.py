@@ -80,6 +80,7 @@ async def answer_until_stopped(
         scheme="https" if settings.tls is not None else "http",
         upgrade_handler=upgrades.protocol_for,
         upgraded=upgrades.open_count,
+        stream_handler=upgrades.stream_for,
     )
     context = None if settings.tls is None else tls_context(settings.tls)
     server = await loop.create_server(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from flask import Request, Response
 
@@ -12,9 +13,10 @@ from rolecall.call_log.filter import BadFilterError, read_filter
 from rolecall.call_log.shown import LAYER_EFFECTS, LAYER_TITLES, call_as_json, explained_as_json
 from rolecall.call_log.writer import DecisionLog
 from rolecall.sandbox import Sandbox
-from rolecall.storage.decision_log import CallFilter, LogUnavailableError
+from rolecall.storage.decision_log import CallFilter, LoggedCall, LogPlace, LogUnavailableError
 from rolecall.web.console.editor_links import editor_query
 from rolecall.web.console.pages import ConsoleError, Page, Values, shown
+from rolecall.web.console_door import CONSOLE_PATH
 from rolecall.web.decision_endpoints import (
     DEFAULT_LIMIT,
     MAXIMUM_LIMIT,
@@ -32,7 +34,8 @@ Json = dict[str, Any]
 Read = TypeVar("Read")
 
 
-def _read(sandbox: Sandbox, read: Callable[[DecisionLog], Read]) -> Read:
+def read_log(sandbox: Sandbox, read: Callable[[DecisionLog], Read]) -> Read:
+    """What ``read`` finds in the log. Raises ConsoleError when there is none, or for a filter that is none."""
     if sandbox.decisions is None:
         raise ConsoleError(NO_LOG_MESSAGE, 404)
     try:
@@ -54,9 +57,27 @@ def filter_of(given: Mapping[str, str], now_seconds: Callable[[], float]) -> Cal
 
 
 def _list(sandbox: Sandbox, request: Request, _values: Values) -> Response:
-    calls = _read(sandbox, lambda log: log.calls(filter_of(request.args, log.now_seconds)))
+    def read(log: DecisionLog) -> tuple[CallFilter, LogPlace, list[LoggedCall]]:
+        wanted = filter_of(request.args, log.now_seconds)
+        # The place comes first: a call that is written meanwhile is listed, and comes once more with the stream.
+        return wanted, log.newest_place(), log.calls(wanted)
+
+    wanted, place, calls = read_log(sandbox, read)
     given = {name: request.args.get(name, "") for name in FILTERS}
-    return shown("decisions.html", calls=[call_as_json(call) for call in calls], given=given)
+    asked = {**{name: text for name, text in given.items() if text}, "limit": str(wanted.limit)}
+    return shown(
+        "decisions.html",
+        calls=[call_as_json(call) for call in calls],
+        given=given,
+        limit=wanted.limit,
+        stream=f"{CONSOLE_PATH}/decisions/stream?{urlencode(asked)}",
+        place=place_text(place),
+    )
+
+
+def place_text(place: LogPlace) -> str:
+    """A place in the log, as browsers send it back."""
+    return f"{place.position}@{place.cleared_at_seconds:.6f}"
 
 
 def _one(sandbox: Sandbox, _request: Request, values: Values) -> Response:
@@ -66,7 +87,7 @@ def _one(sandbox: Sandbox, _request: Request, values: Values) -> Response:
             raise ConsoleError(NOT_FOUND_MESSAGE, 404)
         return explained_as_json(call, log.details(call.request_id))
 
-    call = _read(sandbox, read)
+    call = read_log(sandbox, read)
     with sandbox.database.snapshot() as connection:
         policies = [{**each, "edit": editor_query(connection, each)} for each in call.get("policies", ())]
     evaluations = [_with_picture(evaluation, policies) for evaluation in call.get("evaluations", ())]
