@@ -49,6 +49,7 @@ def served_in_thread(application: Any, maximum_sockets: int = 100) -> Iterator[I
             maximum_connections=1000,
             upgrade_handler=upgrades.protocol_for,
             upgraded=upgrades.open_count,
+            stream_handler=upgrades.stream_for,
         )
         server = await loop.create_server(front.factory, sock=listener)
         parts.append(upgrades)

@@ -59,6 +59,7 @@ def filter_of(given: Mapping[str, str], now_seconds: Callable[[], float]) -> Cal
 def _list(sandbox: Sandbox, request: Request, _values: Values) -> Response:
     def read(log: DecisionLog) -> tuple[CallFilter, LogPlace, list[LoggedCall]]:
         wanted = filter_of(request.args, log.now_seconds)
+        log.flush()
         # The place comes first: a call that is written meanwhile is listed, and comes once more with the stream.
         return wanted, log.newest_place(), log.calls(wanted)
 
@@ -77,7 +78,7 @@ def _list(sandbox: Sandbox, request: Request, _values: Values) -> Response:
 
 def place_text(place: LogPlace) -> str:
     """A place in the log, as browsers send it back."""
-    return f"{place.position}@{place.cleared_at_seconds:.6f}"
+    return f"{place.position}@{place.cleared_at_seconds!r}"
 
 
 def _one(sandbox: Sandbox, _request: Request, values: Values) -> Response:
