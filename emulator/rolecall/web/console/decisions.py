@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from flask import Request, Response
 
+from rolecall.call_log.changes import Change, changes_for
 from rolecall.call_log.filter import BadFilterError, read_filter
 from rolecall.call_log.shown import LAYER_EFFECTS, LAYER_TITLES, call_as_json, explained_as_json
 from rolecall.call_log.writer import DecisionLog
@@ -27,6 +28,8 @@ from rolecall.web.decision_endpoints import (
 
 TWO_SERVICES_MESSAGE = "The action belongs to another service than the one in the filter."
 FILTERS = ("principal", "action", "outcome", "service")
+_OF_THE_PRINCIPAL, _SESSION_TAG = "aws:principal", "aws:principaltag/"
+_OF_A_SESSION = ("session", "scope-down")
 # The order in which AWS evaluates the kinds of policy.
 _ORDER = ("rcp", "scp", "resource", "trust", "identity", "boundary", "session", "scope-down")
 
@@ -91,16 +94,44 @@ def _one(sandbox: Sandbox, _request: Request, values: Values) -> Response:
     call = read_log(sandbox, read)
     with sandbox.database.snapshot() as connection:
         policies = [{**each, "edit": editor_query(connection, each)} for each in call.get("policies", ())]
-    evaluations = [_with_picture(evaluation, policies) for evaluation in call.get("evaluations", ())]
+    evaluations = [_with_picture(call, evaluation, policies) for evaluation in call.get("evaluations", ())]
     return shown(
         "decision.html", call=call, evaluations=evaluations, titles=LAYER_TITLES, effects=LAYER_EFFECTS, as_text=as_text
     )
 
 
-def _with_picture(evaluation: Json, policies: list[Json]) -> Json:
-    nearest = evaluation["nearest"]
+def _with_picture(call: Json, evaluation: Json, policies: list[Json]) -> Json:
+    nearest, context = evaluation["nearest"], {**call["context"], **evaluation["context"]}
     documents = [{**policy, "parts": _parts(policy, nearest)} for policy in policies]
-    return {**evaluation, "layers": in_order(evaluation["layers"]), "documents": documents}
+    evaluation = {**evaluation, "layers": in_order(evaluation["layers"]), "context": context}
+    changes = changes_for(evaluation, call["principal_arn"])
+    return {
+        **evaluation,
+        "documents": documents,
+        "changes": [(change, _edit_of(change, policies)) for change in changes],
+        "asked_context": _as_lines(context),
+        "has_session_policies": any(layer["layer"] in _OF_A_SESSION for layer in evaluation["layers"]),
+    }
+
+
+def _edit_of(change: Change, policies: list[Json]) -> str:
+    """The parameters of the editor's page for the policy that a change is about; empty when it is about none."""
+    named = {"layer": change.layer, "policy_name": change.policy_name, "policy_arn": change.policy_arn}
+    return next((each["edit"] for each in policies if change.statement is None and _holds(each, named)), "")
+
+
+def _as_lines(context: Json) -> str:
+    """The condition keys of a call as the simulator's form takes them, without those that follow from the principal.
+
+    A value with an end of line cannot be given there.
+    """
+    listed = [
+        f"{key} = {value}"
+        for key, values in sorted(context.items())
+        if not key.lower().startswith(_OF_THE_PRINCIPAL) or key.lower().startswith(_SESSION_TAG)
+        for value in ([values] if isinstance(values, str) else values)
+    ]
+    return "\n".join(line for line in listed if len(line.splitlines()) == 1)
 
 
 def in_order(layers: list[Json]) -> list[Json]:
