@@ -8,11 +8,13 @@ from html import unescape
 from typing import Any
 
 import pytest
-from console_visits import CONSOLE, text_of
+from console_visits import CONSOLE, Scan, text_of
 from console_worlds import ANA, BREAK_GLASS, GATEWAY, HUB, LIMITS, OPERATOR, TWO_ACCOUNTS, WORK
 from logged_worlds import keep_log, refused
 
-ORGANIZED = TWO_ACCOUNTS + """
+ORGANIZED = (
+    TWO_ACCOUNTS
+    + """
 organization:
   id: o-example1234
   service_control_policies:
@@ -22,6 +24,7 @@ organization:
         Version: "2012-10-17"
         Statement: [{Sid: Users, Effect: Deny, Action: "iam:*User", Resource: "*"}]
 """
+)
 
 
 @pytest.fixture
@@ -106,6 +109,8 @@ def test_every_layer_that_refuses_is_named(two: Any, browser: Any) -> None:
         f"statement 1 of {LIMITS} denies it, in the permissions boundary. Narrow it, so that it does not match this "
         "request. Edit this policy"
     ]
+    assert "The statement that denies:" in text_of(page)
+    assert '"Deny"' in "".join(Scan(page.text).marked)
     page = page_of(browser, two.client("iam", credentials=ana).get_user, UserName="x")
     [policy_id] = set(re.findall("service_control_policy/(p-[a-z0-9]+)", page.text))
     assert [each.partition(".")[0] for each in changes(page)] == [
@@ -154,7 +159,9 @@ def test_the_simulator_gets_the_condition_keys_of_the_call(two: Any, browser: An
     assert form[0] == f"{CONSOLE}/simulator"
     assert (fields["principal"], fields["action"], fields["resource"]) == (ANA, "iam:TagUser", ANA)
     lines = fields["context"].split("\n")
-    assert {"aws:RequestTag/a = c = d", "aws:TagKeys = a", "aws:TagKeys = e", "aws:RequestedRegion = us-east-1"} <= {*lines}
+    assert {"aws:RequestTag/a = c = d", "aws:TagKeys = a", "aws:TagKeys = e", "aws:RequestedRegion = us-east-1"} <= {
+        *lines
+    }
     assert not [line for line in lines if line.startswith("aws:PrincipalA")]
     simulated = browser.get(f"{CONSOLE}/simulator", query_string=fields)
     assert "0 of 1 are allowed." in text_of(simulated)

@@ -258,9 +258,10 @@ def test_a_control_policy_is_tried_and_saved(organized: Any, name: str) -> None:
     stored = organized.client("organizations").describe_policy(PolicyId=path.rpartition("/")[2])["Policy"]
     assert json.loads(stored["Content"]) == json.loads(text)
     if name == "fence":
-        assert "explicit deny in a resource control policy" in refused(
-            sts.assume_role, RoleArn=OPERATOR, RoleSessionName="session"
-        )[1]
+        assert (
+            "explicit deny in a resource control policy"
+            in refused(sts.assume_role, RoleArn=OPERATOR, RoleSessionName="session")[1]
+        )
 
 
 def test_a_control_policy_that_is_none_is_not_saved(organized: Any) -> None:

@@ -71,9 +71,7 @@ class Draft:
         compiled = compile_policies([self.named], PolicyKind.TRUST)
         return rights, [replace(each, resource_policy=compiled) for each in permissions]
 
-    def in_rcps(
-        self, who: Who, rights: Rights, permissions: list[Permission]
-    ) -> tuple[Rights, list[Permission]]:
+    def in_rcps(self, who: Who, rights: Rights, permissions: list[Permission]) -> tuple[Rights, list[Permission]]:
         """The permissions of an AssumeRole with the draft among the resource control policies of the role's account."""
         return rights, [
             replace(each, rcps=tuple(self._replaced(level, who) or level for level in each.rcps))

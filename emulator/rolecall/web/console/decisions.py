@@ -101,8 +101,9 @@ def _one(sandbox: Sandbox, _request: Request, values: Values) -> Response:
 
 
 def _with_picture(call: Json, evaluation: Json, policies: list[Json]) -> Json:
-    nearest, context = evaluation["nearest"], {**call["context"], **evaluation["context"]}
-    documents = [{**policy, "parts": _parts(policy, nearest)} for policy in policies]
+    context = {**call["context"], **evaluation["context"]}
+    marked = evaluation["nearest"] or _denying(evaluation)
+    documents = [{**policy, "parts": _parts(policy, marked)} for policy in policies]
     evaluation = {**evaluation, "layers": in_order(evaluation["layers"]), "context": context}
     changes = changes_for(evaluation, call["principal_arn"])
     return {
@@ -112,6 +113,14 @@ def _with_picture(call: Json, evaluation: Json, policies: list[Json]) -> Json:
         "asked_context": _as_lines(context),
         "has_session_policies": any(layer["layer"] in _OF_A_SESSION for layer in evaluation["layers"]),
     }
+
+
+def _denying(evaluation: Json) -> Json | None:
+    """The first statement that denies, in the layer that decided."""
+    statements = (
+        each for layer in evaluation["layers"] if layer["layer"] == evaluation["layer"] for each in layer["matched"]
+    )
+    return next((each for each in statements if each["effect"] == "Deny"), None)
 
 
 def _edit_of(change: Change, policies: list[Json]) -> str:
@@ -139,18 +148,18 @@ def in_order(layers: list[Json]) -> list[Json]:
     return sorted(layers, key=lambda layer: _ORDER.index(layer["layer"]))
 
 
-def _parts(policy: Json, nearest: Json | None) -> list[tuple[str, bool]]:
-    """The document as text in parts. The part that is the nearest statement is marked with True."""
+def _parts(policy: Json, marked: Json | None) -> list[tuple[str, bool]]:
+    """The document as text in parts. The part that is the nearest or the denying statement is marked with True."""
     document = policy["document"]
-    if nearest is None or not _holds(policy, nearest) or not isinstance(document, dict):
+    if marked is None or not _holds(policy, marked) or not isinstance(document, dict):
         return [(as_text(document), False)]
     statements = document.get("Statement")
     listed = statements if isinstance(statements, list) else [statements]
-    if not 0 <= nearest["index"] < len(listed):
+    if not 0 <= marked["index"] < len(listed):
         return [(as_text(document), False)]
     head = {name: value for name, value in document.items() if name != "Statement"}
     parts = [(as_text(head), False)] if head else []
-    return [*parts, *((as_text(statement), at == nearest["index"]) for at, statement in enumerate(listed))]
+    return [*parts, *((as_text(statement), at == marked["index"]) for at, statement in enumerate(listed))]
 
 
 def _holds(policy: Json, statement: Json) -> bool:
