@@ -130,3 +130,10 @@ def test_a_browser_that_sends_more_than_its_request_is_cut_off(make_server: Make
             while ended != b"":
                 ended = raw.recv(65536)
     assert call(server)
+
+
+def test_the_first_page_names_the_sandbox_file(make_server: Make, tmp_path: Any) -> None:
+    assert b"<dd>the built-in one</dd>" in make_server().request("GET", CONSOLE).body
+    file = tmp_path / "mine.yaml"
+    file.write_text('version: 1\naccounts: [{id: "111122223333"}]\n', encoding="utf-8")
+    assert f"<dd>{file}</dd>".encode() in make_server("--config", str(file)).request("GET", CONSOLE).body

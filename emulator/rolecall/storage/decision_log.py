@@ -127,8 +127,8 @@ class Access(NamedTuple):
 class LogPlace(NamedTuple):
     """Where a reader of the log stands: behind the call at ``position``, 0 for the beginning.
 
-    ``cleared_at_seconds`` is the wall's time at which the log was emptied. Then positions begin again, so a place of
-    before is the beginning.
+    ``cleared_at_seconds`` is the wall's time at which the log was emptied. Then positions begin again, so an earlier
+    place stands for the beginning.
     """
 
     cleared_at_seconds: float

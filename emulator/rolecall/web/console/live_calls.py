@@ -1,7 +1,7 @@
 """New calls of the log as server-sent events (HTML Living Standard, section 9.2): rows for the list of decisions.
 
-The answer holds what has come since the browser's place in the log. A server that can keep it open goes on with
-:func:`news`. Any other server ends it, and the browser asks again after ``RETRY_MILLISECONDS``.
+The answer holds what has come since the browser's place in the log. A server that can keep it open sends what
+:func:`news` gives from then on. Any other server ends it, and the browser asks again after ``RETRY_MILLISECONDS``.
 """
 
 from __future__ import annotations
