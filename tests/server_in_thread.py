@@ -51,6 +51,7 @@ def served_in_thread(application: Any, maximum_sockets: int = 100) -> Iterator[I
             upgrade_handler=upgrades.protocol_for,
             upgraded=upgrades.open_count,
             together=database.together if database.gains_together else None,
+            stream_handler=upgrades.stream_for,
         )
         server = await loop.create_server(front.factory, sock=listener)
         parts.append(upgrades)

@@ -138,6 +138,7 @@ LOADED_LATE = {
     ("rolecall.server.processes", "rolecall.server.workers"),
     ("rolecall.server.tls", "rolecall.server.own_certificates"),
     ("rolecall.server.upgrades", "rolecall.server.pushing"),
+    ("rolecall.server.upgrades", "rolecall.server.streams"),
     ("rolecall.policy", "rolecall.policy.explanation"),
     ("rolecall.call_log.writer", "rolecall.call_log.refusals"),
     ("rolecall.delivery.anywhere.library", "rolecall.delivery.anywhere.certificates"),

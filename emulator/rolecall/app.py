@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing, suppress
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from rolecall.call_log.access_log import AccessLog
@@ -26,6 +27,9 @@ from rolecall.web.control_access import control_access
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission, admission_of
 from rolecall.worlds.setup import set_up_world
 from rolecall.worlds.world import World
+
+# The sandbox of a server that was given no file, for people.
+BUILT_IN = "the built-in one"
 
 
 def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None = None) -> Database:
@@ -92,7 +96,8 @@ def worker_application(settings: ServerSettings, world: World) -> RolecallApplic
     if settings.keeps_log:
         decisions = decision_log(settings.database_url, clock, shared=settings.workers > 1)
     access_log = AccessLog() if settings.access_log else None
-    sandbox = Sandbox(database, world, clock, decisions=decisions, access_log=access_log)
+    file = str(Path(settings.config_path).resolve()) if settings.config_path else BUILT_IN
+    sandbox = Sandbox(database, world, clock, decisions=decisions, access_log=access_log, world_file=file)
     sandbox.writer.start()
     return web_application(
         sandbox,

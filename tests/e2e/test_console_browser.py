@@ -169,6 +169,23 @@ def test_the_graph_is_drawn_and_an_edge_leads_to_its_statement(browser: Any, san
     assert "OnlyGateway" in find(browser, "mark").text
 
 
+def test_the_list_follows_calls_while_it_is_asked_to(browser: Any, sandbox: Any) -> None:
+    sts = sandbox.client("sts", user="ana")
+    size(browser, WIDE)
+    visit(browser, sandbox, "/decisions?action=sts:GetCallerIdentity")
+    for _ in range(2):
+        request_id = sts.get_caller_identity()["ResponseMetadata"]["RequestId"]
+        # Selenium waits for it. The newest call is the first row, and no row comes twice.
+        assert find(browser, f'#live tr:first-child[data-call="{request_id}"] a').text
+    assert len(browser.find_elements("css selector", "#live tr")) == 2
+    find(browser, "#live-switch input").click()
+    sts.get_caller_identity()
+    sandbox.reset()
+    find(browser, "#live-switch input").click()
+    waiting.WebDriverWait(browser, 10).until(lambda _: not find(browser, "#live").text)
+    assert complaints(browser) == []
+
+
 def test_a_refused_call_is_found_explained_and_mended(browser: Any, sandbox: Any) -> None:
     iam = sandbox.client("iam", user="ana")
     with pytest.raises(ClientError, match="AccessDenied"):

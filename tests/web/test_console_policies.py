@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from console_visits import CONSOLE, Scan, form_token, post, text_of
-from console_worlds import ANA, BREAK_GLASS, GATEWAY, LIMITS, OPERATOR, OPERATORS
+from console_worlds import ANA, BREAK_GLASS, GATEWAY, LIMITS, OPERATOR, OPERATORS, TWO_ACCOUNTS
+from logged_worlds import keep_log, refused
 
 from rolecall.web.console.words import words
 
@@ -197,6 +200,76 @@ def test_inline_and_trust_policies_are_saved_in_their_place(two: Any, browser: A
     assert send(browser, path, do="save", document=trust).status_code == 303
     role = two.client("iam").get_role(RoleName="gateway")["Role"]
     assert role["AssumeRolePolicyDocument"] == json.loads(trust)
+
+
+CONTROLLED = f"""{TWO_ACCOUNTS}
+organization:
+  id: o-example1234
+  service_control_policies:
+    - name: guard
+      targets: ["444455556666"]
+      document:
+        Version: "2012-10-17"
+        Statement: [{{Effect: Deny, Action: "sts:TagSession", Resource: "*"}}]
+  resource_control_policies:
+    - name: fence
+      targets: ["444455556666"]
+      document:
+        Version: "2012-10-17"
+        Statement: [{{Effect: Deny, Principal: "*", Action: "sts:TagSession", Resource: "*"}}]
+"""
+
+
+@pytest.fixture
+def organized(make_world: Any) -> Any:
+    world = make_world(CONTROLLED)
+    keep_log(world)
+    return world
+
+
+def control_editor(browser: Any, name: str) -> str:
+    """The address of a control policy's editor, from the list."""
+    page = browser.get(f"{CONSOLE}/policies?name={name}").text
+    [path] = set(re.findall(rf'href="{CONSOLE}(/policies/one\?arn=arn[^"]*organizations[^"]*)"', page))
+    return unescape(str(path))
+
+
+@pytest.mark.parametrize("name", ["guard", "fence"])
+def test_a_control_policy_is_tried_and_saved(organized: Any, name: str) -> None:
+    browser = organized.application.test_client()
+    path = control_editor(browser, name)
+    sts = organized.client("sts", "ana")
+    assert organized.assume(OPERATOR, "ana")
+    denied: dict[str, Any] = {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"}
+    if name == "fence":
+        denied["Principal"] = "*"
+    text = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    # The service control policy bears on principals of the account, the resource control policy on its roles.
+    who, role = ("user/ana", OPERATOR) if name == "fence" else ("444455556666:role/chime-operator", GATEWAY)
+    asked = {"principal": who, "action": "sts:AssumeRole", "resource": role}
+    tried = text_of(send(browser, path, do="check", document=text, **asked))
+    assert f"With this text: ExplicitDeny , Deny by {name} / statement 0." in tried
+    assert "As stored now: ExplicitDeny" not in tried
+    assert "does not bear on this question" not in tried
+    other = {"principal": "role/gateway", "action": "iam:GetRole", "resource": GATEWAY}
+    assert "does not bear on this question" in text_of(send(browser, path, do="check", document=text, **other))
+    assert send(browser, path, do="save", document=text).status_code == 303
+    assert "The policy is saved." in browser.get(CONSOLE + path).text
+    stored = organized.client("organizations").describe_policy(PolicyId=path.rpartition("/")[2])["Policy"]
+    assert json.loads(stored["Content"]) == json.loads(text)
+    if name == "fence":
+        assert (
+            "explicit deny in a resource control policy"
+            in refused(sts.assume_role, RoleArn=OPERATOR, RoleSessionName="session")[1]
+        )
+
+
+def test_a_control_policy_that_is_none_is_not_saved(organized: Any) -> None:
+    browser = organized.application.test_client()
+    path = control_editor(browser, "fence")
+    page = send(browser, path, do="save", document=WIDE)
+    assert page.status_code == 400
+    assert "MalformedPolicyDocument" in page.text
 
 
 def test_saving_is_a_form_of_this_browser(two: Any, browser: Any) -> None:

@@ -32,6 +32,7 @@ from rolecall.storage.decision_log import (
     CallKind,
     DecisionStore,
     LoggedCall,
+    LogPlace,
     LogUnavailableError,
     RefusalDetails,
 )
@@ -205,6 +206,14 @@ class DecisionLog:
         """The calls that match, newest first. Raises LogUnavailableError."""
         self.settle()
         return self.store.calls(wanted, as_written=not self.shared)
+
+    def newest_place(self) -> LogPlace:
+        """The place behind the last call that is written. Raises LogUnavailableError."""
+        return self.store.newest_place()
+
+    def calls_after(self, place: LogPlace, wanted: CallFilter) -> tuple[LogPlace, list[LoggedCall]]:
+        """What was written after ``place``, without waiting for anything. Raises LogUnavailableError."""
+        return self.store.calls_after(place, wanted)
 
     def kinds(self, wanted: CallFilter) -> list[CallKind]:
         """The kinds of all calls that match. Raises LogUnavailableError."""

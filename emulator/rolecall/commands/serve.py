@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from rolecall.app import checkpoint_database, open_database, worker_application
+from rolecall.app import BUILT_IN, checkpoint_database, open_database, worker_application
 from rolecall.clock import Clock
 from rolecall.commands.common import (
     DATABASE_PROBLEMS,
@@ -223,7 +223,7 @@ def command(
         load, finish = _loader(settings, world)
     except DATABASE_PROBLEMS as error:
         raise UnusableError(database_problem(error)) from error
-    sandbox = Path(config).resolve() if config else "the built-in one"
+    sandbox = Path(config).resolve() if config else BUILT_IN
     about = [f"# Sandbox: {sandbox}", kept_line(database, kept)]
     try:
         ended_well = serve(settings, load, partial(_announce, settings, world, about))

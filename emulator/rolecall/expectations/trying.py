@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from rolecall.access.check import Rights
 from rolecall.access.permission import Permission
 from rolecall.arns import parse_arn
 from rolecall.data import Action, actions
 from rolecall.expectations.actions import is_wild, one_action_problem
-from rolecall.expectations.asking import ANY, Answered, Asker, is_assuming
+from rolecall.expectations.asking import ANY, Answered, Asker, Change, is_assuming
 from rolecall.expectations.context import Context
 from rolecall.expectations.deciding import assume_with
 from rolecall.expectations.holders import BadQuestionError, chosen_by
@@ -32,10 +33,25 @@ class Draft:
     role_arn: str = ""
     owner_arn: str = ""
 
+    @property
+    def is_control(self) -> bool:
+        """Whether the text is of a service or resource control policy."""
+        return self.named.policy.kind in (PolicyKind.SCP, PolicyKind.RCP)
+
     def is_about(self, who: Who, rights: Rights) -> bool:
         """Whether the stored policy bears on the rights of a principal."""
         layers = (rights.layers.identity, rights.layers.boundary, *rights.layers.scps)
         return any(self._is_same(each, who) for layer in layers if layer is not None for each in layer.policies)
+
+    def bears_on(self, who: Who, stored: Answered) -> bool:
+        """Whether the stored policy was asked for an answer without the draft."""
+        if self.role_arn:
+            return stored.resource == self.role_arn
+        if stored.decision is None:
+            return False
+        layers = stored.decision.layers
+        asked = (layers.identity, layers.boundary, *layers.scps, *layers.rcps)
+        return any(self._is_same(each, who) for layer in asked if layer is not None for each in layer.policies)
 
     def in_rights(self, who: Who, rights: Rights) -> Rights:
         """The rights with the draft. A managed policy that the principal lacks is added to its own."""
@@ -54,6 +70,13 @@ class Draft:
         """The permissions of an AssumeRole with the draft as the role's trust policy."""
         compiled = compile_policies([self.named], PolicyKind.TRUST)
         return rights, [replace(each, resource_policy=compiled) for each in permissions]
+
+    def in_rcps(self, who: Who, rights: Rights, permissions: list[Permission]) -> tuple[Rights, list[Permission]]:
+        """The permissions of an AssumeRole with the draft among the resource control policies of the role's account."""
+        return rights, [
+            replace(each, rcps=tuple(self._replaced(level, who) or level for level in each.rcps))
+            for each in permissions
+        ]
 
     def _replaced(self, layer: CompiledPolicies | None, who: Who) -> CompiledPolicies | None:
         if layer is None or not any(self._is_same(each, who) for each in layer.policies):
@@ -104,5 +127,9 @@ def tried(
         return asker.ask(who, action, resource, given)
     if resource == ANY or is_wild(resource):
         raise BadQuestionError(ROLE_NEEDED_MESSAGE)
-    change = draft.in_trust if draft is not None and draft.role_arn == resource else None
+    change: Change | None = None
+    if draft is not None and draft.role_arn == resource:
+        change = draft.in_trust
+    elif draft is not None and draft.named.policy.kind is PolicyKind.RCP:
+        change = partial(draft.in_rcps, who)
     return assume_with(asker, who, f"{action.service_prefix}:{action.name}", resource, given, change)

@@ -41,7 +41,8 @@ class Sandbox:
     """One sandbox, as this process serves it. Other processes may serve the same database.
 
     ``world`` is the declared world, to which a reset returns. ``decisions`` is None for a sandbox without a decision
-    log. ``observer`` is called for every call, besides the logs.
+    log. ``observer`` is called for every call, besides the logs. ``world_file`` says for people where ``world`` comes
+    from; empty when that is not known.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Sandbox:
         decisions: DecisionLog | None = None,
         observer: Observer | None = None,
         access_log: AccessLog | None = None,
+        world_file: str = "",
     ) -> None:
         self.database = database
         # The processes over one database share this clock.
@@ -72,6 +74,7 @@ class Sandbox:
         recorders: list[Observer] = [self.last_uses.record, *(each.record for each in logs)]
         self.observe = _all_of(recorders if observer is None else [*recorders, observer])
         self._world = world
+        self.world_file = world_file
 
     @property
     def settings(self) -> SandboxSettings:

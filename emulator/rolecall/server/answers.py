@@ -45,11 +45,22 @@ class ServedAnswer:
             lines.append("connection: close")
         elif environ["SERVER_PROTOCOL"] == "HTTP/1.0":
             lines.append("connection: keep-alive")
-        head = "\r\n".join(lines)
-        if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
-            raise ValueError("a header of the answer holds an end of line")
-        encoded = f"{head}\r\n\r\n".encode("latin-1", "replace")
+        encoded = _encoded_head(lines)
         return encoded if environ["REQUEST_METHOD"] == "HEAD" else encoded + self.body
+
+    def beginning_of_stream(self) -> bytes:
+        """Head and body of an answer that goes on until its connection ends. Raises ValueError as :meth:`as_bytes`."""
+        lines = [f"HTTP/1.1 {self.status}"]
+        lines += [f"{name}: {value}" for name, value in self.headers if name not in _LENGTH | _DATE]
+        lines += [f"date: {formatdate(usegmt=True)}", "connection: close"]
+        return _encoded_head(lines) + self.body
+
+
+def _encoded_head(lines: list[str]) -> bytes:
+    head = "\r\n".join(lines)
+    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+        raise ValueError("a header of the answer holds an end of line")
+    return f"{head}\r\n\r\n".encode("latin-1", "replace")
 
 
 def failed_answer(status: str = "500 Internal Server Error") -> ServedAnswer:

@@ -230,6 +230,19 @@ class Connection(asyncio.Protocol):
         self._send(answer)
         self._settle()
 
+    def stream(self, answer: ServedAnswer, protocol: asyncio.Protocol) -> None:
+        """Send the beginning of an answer that stays open, and hand the connection over to ``protocol``."""
+        if self._client_ended:
+            # The end of such a client could not be seen.
+            self.answered(answer)
+            return
+        environ, self._answering = self._answering, None
+        if self._ending or environ is None:
+            return
+        self._arrived.clear()
+        self.transport.write(answer.beginning_of_stream())
+        self._give(protocol)
+
     def _send(self, answer: ServedAnswer) -> None:
         environ, self._answering = self._answering, None
         if self._ending or environ is None:
@@ -317,12 +330,15 @@ class Connection(asyncio.Protocol):
         protocol = self._front.upgrade(environ) if "HTTP_UPGRADE" in environ else None
         if protocol is None:
             return False
+        self._give(protocol)
+        if self._after_upgrade:
+            protocol.data_received(self._after_upgrade)
+        return True
+
+    def _give(self, protocol: asyncio.Protocol) -> None:
         self._ending = True
         self._front.left(self)
         if not self._reading:
             self.transport.resume_reading()
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
-        if self._after_upgrade:
-            protocol.data_received(self._after_upgrade)
-        return True

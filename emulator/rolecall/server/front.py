@@ -24,10 +24,12 @@ from rolecall.settings import DEFAULT_RECEIVE_SECONDS
 from rolecall.waits import Fetch, Pause
 from rolecall.web.application import RolecallApplication
 from rolecall.web.aws import BODY_KEY, PROBLEM_KEY, WAITS_KEY, Unfinished, WsgiApplication
+from rolecall.web.streamed import STREAM_KEY
 
 log = logging.getLogger("rolecall.server")
 
 UpgradeHandler = Callable[[Environ], asyncio.Protocol | None]
+StreamHandler = Callable[[Any], asyncio.Protocol | None]
 
 # How long a refused client may go on sending.
 ENDING_SECONDS = 2.0
@@ -45,8 +47,9 @@ class Front:
     ``threads`` is how many calls may wait for the database or compute for long at the same time. A request gets 408
     when its head is not there ``receive_seconds`` after its first byte, or its body ``receive_seconds`` after its head.
     With ``together``, the calls that have arrived in one turn of the loop are answered inside such a block.
-    ``upgrade_handler`` gives the protocol that takes a connection over from HTTP, for websockets; ``upgraded`` is how
-    many such connections are open.
+    ``upgrade_handler`` gives the protocol that takes a connection over from HTTP, for websockets. ``stream_handler``
+    gives the one for an answer that stays open, by what its page put under ``STREAM_KEY``. ``upgraded`` is how many
+    such connections are open.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Front:
         upgrade_handler: UpgradeHandler | None = None,
         upgraded: Callable[[], int] = int,
         together: Callable[[], AbstractContextManager[None]] | None = None,
+        stream_handler: StreamHandler | None = None,
     ) -> None:
         self.scheme = scheme
         self.maximum_body_bytes = maximum_body_bytes
@@ -71,6 +75,7 @@ class Front:
         self._together = together
         # Connections with a request that is answered in the next turn of the loop.
         self._gathered: dict[Connection, None] = {}
+        self._stream_handler = stream_handler
         self._loop = asyncio.get_running_loop()
         self._phases: dict[Connection, Phase] = {}
         # The connections in each phase, in the order in which they entered it, with the time of entry.
@@ -149,7 +154,7 @@ class Front:
             if problem is not None:
                 return failed_answer(problem.status_line)
             environ["wsgi.input"] = io.BytesIO(environ[BODY_KEY])
-            self._in_thread(self._pages, connection, answer, application.wsgi_app, environ, answer.start)
+            self._pages.submit(self._answer_page, connection, answer, environ)
             return None
         if problem is not None:
             return self._take(connection, answer, _attempt(application.refuse, environ, answer.start))
@@ -178,6 +183,23 @@ class Front:
                     # As the loop does it, without harm to the others.
                     log.exception("a connection failed unexpectedly")
                     connection.abort()
+
+    def _answer_page(self, connection: Connection, answer: ServedAnswer, environ: Environ) -> None:
+        """Run by a thread."""
+        if self._stream_handler is not None:
+            environ[STREAM_KEY] = None
+        body = _attempt(self._application.wsgi_app, environ, answer.start)
+        self._from_thread(self._finish_page, connection, answer, body, environ.get(STREAM_KEY))
+
+    def _finish_page(self, connection: Connection, answer: ServedAnswer, body: Any, followed: Any) -> None:
+        protocol = None
+        if followed is not None and self._stream_handler is not None and isinstance(body, bytes):
+            protocol = self._stream_handler(followed)
+        if protocol is None:
+            self._finish(connection, answer, body)
+            return
+        answer.body = body
+        connection.stream(answer, protocol)
 
     def answer_with(
         self, application: WsgiApplication, connection: Connection, environ: Environ

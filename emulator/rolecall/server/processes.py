@@ -82,6 +82,7 @@ async def answer_until_stopped(
         upgrade_handler=upgrades.protocol_for,
         upgraded=upgrades.open_count,
         together=database.together if database.gains_together else None,
+        stream_handler=upgrades.stream_for,
     )
     context = None if settings.tls is None else tls_context(settings.tls)
     server = await loop.create_server(

@@ -125,6 +125,17 @@ class Access(NamedTuple):
     at_seconds: float
 
 
+class LogPlace(NamedTuple):
+    """Where a reader of the log stands: behind the call at ``position``, 0 for the beginning.
+
+    ``cleared_at_seconds`` is the wall's time at which the log was emptied. Then positions begin again, so an earlier
+    place stands for the beginning.
+    """
+
+    cleared_at_seconds: float
+    position: int
+
+
 @dataclass(frozen=True, slots=True)
 class CallFilter:
     """Which calls to select. A member that is empty or None does not filter. ``action`` may end with ``*``.
@@ -237,6 +248,27 @@ class DecisionStore:
         query = f"{_SELECT} WHERE {conditions} {order}"
         with self._reading() as driver:
             return [LoggedCall(*row) for row in driver.execute(query, (*values, wanted.limit))]
+
+    def newest_place(self) -> LogPlace:
+        """The place behind the last call."""
+        with self._reading() as driver:
+            return _newest_place(driver)
+
+    def calls_after(self, place: LogPlace, wanted: CallFilter) -> tuple[LogPlace, list[LoggedCall]]:
+        """The place behind the last call, and the matching calls that were written after ``place``, the last first.
+
+        Positions are given in the order of the commits, whatever process writes, so no call is left out.
+        """
+        conditions, values = self._conditions(wanted)
+        query = f"{_SELECT} WHERE {conditions} AND position > ? AND position <= ? {_LAST_WRITTEN_FIRST}"
+        with self._reading() as driver:
+            newest = _newest_place(driver)
+            if newest == place:
+                return newest, []
+            since = place.position if place.cleared_at_seconds == newest.cleared_at_seconds else 0
+            # Another process may have written more since then.
+            given = (*values, since, newest.position, wanted.limit)
+            return newest, [LoggedCall(*row) for row in driver.execute(query, given)]
 
     def kinds(self, wanted: CallFilter) -> list[CallKind]:
         """The kinds of all matching calls, whatever the limit. A principal may have made every call of the log."""
@@ -366,6 +398,10 @@ class DecisionStore:
 
 def _next_position(driver: LogDriver) -> int:
     return int(driver.execute("SELECT coalesce(max(position), 0) + 1 FROM calls").fetchone()[0])
+
+
+def _newest_place(driver: LogDriver) -> LogPlace:
+    return LogPlace(_fact(driver, "cleared_at_seconds"), _next_position(driver) - 1)
 
 
 def _insert_details(driver: LogDriver, position: int, details: RefusalDetails) -> None:

@@ -16,6 +16,7 @@ from rolecall.web.console import (
     identities,
     identity,
     least_privilege,
+    live_calls,
     policies,
     signing_in,
     simulator,
@@ -32,6 +33,7 @@ from rolecall.web.console_door import CONSOLE_PATH
 PAGES: tuple[Page, ...] = (
     *start.PAGES,
     *decisions.PAGES,
+    *live_calls.PAGES,
     *identities.PAGES,
     *identity.PAGES,
     *trust.PAGES,

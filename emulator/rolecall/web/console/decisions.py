@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from flask import Request, Response
 
+from rolecall.call_log.changes import Change, changes_for
 from rolecall.call_log.filter import BadFilterError, read_filter
 from rolecall.call_log.shown import LAYER_EFFECTS, LAYER_TITLES, call_as_json, explained_as_json
 from rolecall.call_log.writer import DecisionLog
 from rolecall.sandbox import Sandbox
-from rolecall.storage.decision_log import CallFilter, LogUnavailableError
+from rolecall.storage.decision_log import CallFilter, LoggedCall, LogPlace, LogUnavailableError
 from rolecall.web.console.editor_links import editor_query
 from rolecall.web.console.pages import ConsoleError, Page, Values, shown
+from rolecall.web.console_door import CONSOLE_PATH
 from rolecall.web.decision_endpoints import (
     DEFAULT_LIMIT,
     MAXIMUM_LIMIT,
@@ -25,6 +28,8 @@ from rolecall.web.decision_endpoints import (
 
 TWO_SERVICES_MESSAGE = "The action belongs to another service than the one in the filter."
 FILTERS = ("principal", "action", "outcome", "service")
+_OF_THE_PRINCIPAL, _SESSION_TAG = "aws:principal", "aws:principaltag/"
+_OF_A_SESSION = ("session", "scope-down")
 # The order in which AWS evaluates the kinds of policy.
 _ORDER = ("rcp", "scp", "resource", "trust", "identity", "boundary", "session", "scope-down")
 
@@ -32,7 +37,8 @@ Json = dict[str, Any]
 Read = TypeVar("Read")
 
 
-def _read(sandbox: Sandbox, read: Callable[[DecisionLog], Read]) -> Read:
+def read_log(sandbox: Sandbox, read: Callable[[DecisionLog], Read]) -> Read:
+    """What ``read`` finds in the log. Raises ConsoleError when there is none, or for a filter that is none."""
     if sandbox.decisions is None:
         raise ConsoleError(NO_LOG_MESSAGE, 404)
     try:
@@ -54,9 +60,28 @@ def filter_of(given: Mapping[str, str], now_seconds: Callable[[], float]) -> Cal
 
 
 def _list(sandbox: Sandbox, request: Request, _values: Values) -> Response:
-    calls = _read(sandbox, lambda log: log.calls(filter_of(request.args, log.now_seconds)))
+    def read(log: DecisionLog) -> tuple[CallFilter, LogPlace, list[LoggedCall]]:
+        wanted = filter_of(request.args, log.now_seconds)
+        log.flush()
+        # The place comes first: a call that is written meanwhile is listed, and comes once more with the stream.
+        return wanted, log.newest_place(), log.calls(wanted)
+
+    wanted, place, calls = read_log(sandbox, read)
     given = {name: request.args.get(name, "") for name in FILTERS}
-    return shown("decisions.html", calls=[call_as_json(call) for call in calls], given=given)
+    asked = {**{name: text for name, text in given.items() if text}, "limit": str(wanted.limit)}
+    return shown(
+        "decisions.html",
+        calls=[call_as_json(call) for call in calls],
+        given=given,
+        limit=wanted.limit,
+        stream=f"{CONSOLE_PATH}/decisions/stream?{urlencode(asked)}",
+        place=place_text(place),
+    )
+
+
+def place_text(place: LogPlace) -> str:
+    """A place in the log, as browsers send it back."""
+    return f"{place.position}@{place.cleared_at_seconds!r}"
 
 
 def _one(sandbox: Sandbox, _request: Request, values: Values) -> Response:
@@ -66,19 +91,56 @@ def _one(sandbox: Sandbox, _request: Request, values: Values) -> Response:
             raise ConsoleError(NOT_FOUND_MESSAGE, 404)
         return explained_as_json(call, log.details(call.request_id))
 
-    call = _read(sandbox, read)
+    call = read_log(sandbox, read)
     with sandbox.database.snapshot() as connection:
         policies = [{**each, "edit": editor_query(connection, each)} for each in call.get("policies", ())]
-    evaluations = [_with_picture(evaluation, policies) for evaluation in call.get("evaluations", ())]
+    evaluations = [_with_picture(call, evaluation, policies) for evaluation in call.get("evaluations", ())]
     return shown(
         "decision.html", call=call, evaluations=evaluations, titles=LAYER_TITLES, effects=LAYER_EFFECTS, as_text=as_text
     )
 
 
-def _with_picture(evaluation: Json, policies: list[Json]) -> Json:
-    nearest = evaluation["nearest"]
-    documents = [{**policy, "parts": _parts(policy, nearest)} for policy in policies]
-    return {**evaluation, "layers": in_order(evaluation["layers"]), "documents": documents}
+def _with_picture(call: Json, evaluation: Json, policies: list[Json]) -> Json:
+    context = {**call["context"], **evaluation["context"]}
+    marked = evaluation["nearest"] or _denying(evaluation)
+    documents = [{**policy, "parts": _parts(policy, marked)} for policy in policies]
+    evaluation = {**evaluation, "layers": in_order(evaluation["layers"]), "context": context}
+    changes = changes_for(evaluation, call["principal_arn"])
+    return {
+        **evaluation,
+        "documents": documents,
+        "changes": [(change, _edit_of(change, policies)) for change in changes],
+        "asked_context": _as_lines(context),
+        "has_session_policies": any(layer["layer"] in _OF_A_SESSION for layer in evaluation["layers"]),
+    }
+
+
+def _denying(evaluation: Json) -> Json | None:
+    """The first statement that denies, in the layer that decided."""
+    statements = (
+        each for layer in evaluation["layers"] if layer["layer"] == evaluation["layer"] for each in layer["matched"]
+    )
+    return next((each for each in statements if each["effect"] == "Deny"), None)
+
+
+def _edit_of(change: Change, policies: list[Json]) -> str:
+    """The parameters of the editor's page for the policy that a change is about; empty when it is about none."""
+    named = {"layer": change.layer, "policy_name": change.policy_name, "policy_arn": change.policy_arn}
+    return next((each["edit"] for each in policies if change.statement is None and _holds(each, named)), "")
+
+
+def _as_lines(context: Json) -> str:
+    """The condition keys of a call as the simulator's form takes them, without those that follow from the principal.
+
+    A value with an end of line cannot be given there.
+    """
+    listed = [
+        f"{key} = {value}"
+        for key, values in sorted(context.items())
+        if not key.lower().startswith(_OF_THE_PRINCIPAL) or key.lower().startswith(_SESSION_TAG)
+        for value in ([values] if isinstance(values, str) else values)
+    ]
+    return "\n".join(line for line in listed if len(line.splitlines()) == 1)
 
 
 def in_order(layers: list[Json]) -> list[Json]:
@@ -86,18 +148,18 @@ def in_order(layers: list[Json]) -> list[Json]:
     return sorted(layers, key=lambda layer: _ORDER.index(layer["layer"]))
 
 
-def _parts(policy: Json, nearest: Json | None) -> list[tuple[str, bool]]:
-    """The document as text in parts. The part that is the nearest statement is marked with True."""
+def _parts(policy: Json, marked: Json | None) -> list[tuple[str, bool]]:
+    """The document as text in parts. The part that is the nearest or the denying statement is marked with True."""
     document = policy["document"]
-    if nearest is None or not _holds(policy, nearest) or not isinstance(document, dict):
+    if marked is None or not _holds(policy, marked) or not isinstance(document, dict):
         return [(as_text(document), False)]
     statements = document.get("Statement")
     listed = statements if isinstance(statements, list) else [statements]
-    if not 0 <= nearest["index"] < len(listed):
+    if not 0 <= marked["index"] < len(listed):
         return [(as_text(document), False)]
     head = {name: value for name, value in document.items() if name != "Statement"}
     parts = [(as_text(head), False)] if head else []
-    return [*parts, *((as_text(statement), at == nearest["index"]) for at, statement in enumerate(listed))]
+    return [*parts, *((as_text(statement), at == marked["index"]) for at, statement in enumerate(listed))]
 
 
 def _holds(policy: Json, statement: Json) -> bool:

@@ -93,9 +93,9 @@ def _editor(
     answers: dict[str, Any] = {}
     if asked["action"] and not examined.problems:
         try:
-            answers["after"], answers["before"], answers["bears"] = ask_with_draft(
-                sandbox, asked, _draft(subject, document)
-            )
+            draft = _draft(subject, document)
+            answers["after"], answers["before"], answers["bears"] = ask_with_draft(sandbox, asked, draft)
+            answers["is_added"] = not (draft.is_control or draft.role_arn)
         except (BadQuestionError, NoSuchNameError) as error:
             answers["trouble"] = str(error)
     return shown(

@@ -58,7 +58,7 @@ def ask_all(
 
 
 def ask_with_draft(sandbox: Sandbox, given: Mapping[str, str], draft: Draft) -> tuple[Row, Row, bool]:
-    """One question, as it is answered with a draft and as it is now, and whether the policy bears on the principal.
+    """One question, as it is answered with a draft and as it is now, and whether the stored policy bears on it.
 
     Raises BadQuestionError and NoSuchNameError.
     """
@@ -67,8 +67,8 @@ def ask_with_draft(sandbox: Sandbox, given: Mapping[str, str], draft: Draft) -> 
     with asking(sandbox) as asker:
         who = asker.principals.single(given["principal"] or _no_principal())
         after = _row(action, resource, tried(asker, who, action, resource, context, draft))
-        before = _row(action, resource, tried(asker, who, action, resource, context))
-        return after, before, bool(draft.role_arn) or draft.is_about(who, asker.rights(who))
+        stored = tried(asker, who, action, resource, context)
+        return after, _row(action, resource, stored), draft.bears_on(who, stored)
 
 
 def _no_principal() -> str:

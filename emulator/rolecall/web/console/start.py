@@ -28,6 +28,7 @@ def _start(sandbox: Sandbox, request: Request, _values: Values) -> Response:
     return shown(
         "start.html",
         version=__version__,
+        world_file=sandbox.world_file,
         database=shown_url(sandbox.database.url),
         endpoint=request.host_url.rstrip("/"),
         now=iso8601(sandbox.clock.now_seconds()),
