@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolecall.app import add_sealing_key
+from rolecall.worlds.attached import BadAttachmentError, read_attachment
 
 CREDENTIALS = "/latest/meta-data/iam/security-credentials/"
 OTHER = "i-fedcba98765432100"
@@ -435,7 +436,10 @@ def test_the_list_of_versions(world: Any) -> None:
     ("version", "files"),
     [
         ("1.0", "ami-id ami-launch-index hostname instance-id local-ipv4"),
-        ("2008-02-01", "ami-id ami-launch-index hostname instance-id instance-type local-hostname local-ipv4 placement/"),
+        (
+            "2008-02-01",
+            "ami-id ami-launch-index hostname instance-id instance-type local-hostname local-ipv4 placement/",
+        ),
         (
             "2012-01-12",
             "ami-id ami-launch-index hostname iam/ instance-id instance-type local-hostname local-ipv4 mac network/ "
@@ -479,6 +483,13 @@ def test_user_data(make_world: Any, text: str) -> None:
         assert answer.headers["content-type"] == "application/octet-stream"
     assert metadata(world, "/latest/").text == "dynamic\nmeta-data\nuser-data"
     assert ask(world, INSTANCE, "/latest/user-data").status == 401
+
+
+@pytest.mark.parametrize("text", ["x" * 16_385, "ü" * 8_193, "\ud800"])
+def test_user_data_that_is_none(text: str) -> None:
+    """EC2 User Guide: "User data is limited to 16 KB, in raw form, before it is base64-encoded"."""
+    with pytest.raises(BadAttachmentError, match=r"must have at most 16384 bytes|not allowed in text"):
+        read_attachment("imds", {"role": "app", "user_data": text})
 
 
 def test_the_account_is_where_clients_read_it(world: Any) -> None:

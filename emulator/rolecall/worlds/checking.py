@@ -297,7 +297,7 @@ def document_of(text: str) -> Any:
         value = json.loads(text)
         text.encode()
         json.dumps(value, ensure_ascii=False).encode()
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return value if isinstance(value, dict) and json.dumps(value) == text and _is_plain(value) else text
 

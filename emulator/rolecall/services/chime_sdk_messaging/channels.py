@@ -17,9 +17,9 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     identity,
     listed,
     listed_of_member,
-    micros,
     parts_of,
 )
+from rolecall.services.chime_sdk_messaging.relating import relate
 from rolecall.services.chime_sdk_messaging.roles import (
     DEFAULT,
     acting_identity,
@@ -31,8 +31,8 @@ from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import existing, keep, made_with_token, page_of
 from rolecall.storage import channel_relations as relations
 from rolecall.storage import resources
-from rolecall.storage.channel_relations import MEMBER, MODERATOR, Relation
-from rolecall.storage.resources import Content, Resource
+from rolecall.storage.channel_relations import MEMBER, MODERATOR
+from rolecall.storage.resources import Content
 
 _DAY_SECONDS = 86_400
 # Developer Guide, Elastic channels.
@@ -100,8 +100,8 @@ def create_channel(
         members[ChimeBearer] = acting
     for relation, those in ((MEMBER, members), (MODERATOR, moderators)):
         for arn, member in those.items():
-            relations.add(call.db, related(call, channel, relation, arn, member, ChimeBearer))
-    relations.add(call.db, related(call, channel, Privacy.lower(), AppInstanceArn, instance, ChimeBearer))
+            relate(call, channel, relation, arn, member, ChimeBearer)
+    relate(call, channel, Privacy.lower(), AppInstanceArn, instance, ChimeBearer)
     for arn, member in members.items():
         payload = {
             "ChannelArn": content["ChannelArn"],
@@ -123,14 +123,6 @@ def _check_elastic(call: Call, mode: str, member_arns: Sequence[str]) -> None:
         raise bad_request("An elastic channel must have the mode RESTRICTED.")
     if member_arns:
         raise bad_request("MemberArns are not allowed for an elastic channel. Add members after it is made.")
-
-
-def related(
-    call: Call, channel: Resource, relation: str, arn: str, member: Resource, bearer: str, **more: Any
-) -> Relation:
-    """A new relation of a channel with a user or bot."""
-    now, membership_type = micros(call.now_seconds), more.pop("membership_type", DEFAULT if relation == MEMBER else "")
-    return Relation(channel.key, relation, member.key, arn, bearer, now, now, membership_type=membership_type, **more)
 
 
 @operation(SERVICE, "UpdateChannel")
