@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from rolecall.contents.channels import ELASTIC_REGION, new_channel
+from rolecall.contents.expiration import expires_at_seconds
 from rolecall.errors import bad_request
 from rolecall.services.app_instance_kinds import APP_INSTANCE, PAGE_SIZE, is_admin
 from rolecall.services.chime_sdk_messaging.events import announce
@@ -34,7 +35,6 @@ from rolecall.storage import resources
 from rolecall.storage.channel_relations import MEMBER, MODERATOR
 from rolecall.storage.resources import Content
 
-_DAY_SECONDS = 86_400
 # Developer Guide, Elastic channels.
 
 
@@ -92,7 +92,7 @@ def create_channel(
     asked = {"Metadata": Metadata, ELASTIC: ElasticChannelConfiguration, "ExpirationSettings": ExpirationSettings}
     arn = CHANNEL.arn(call, channel_id)
     content = new_channel(arn, Name, Mode, Privacy, ChimeBearer, asked, call.now_seconds)
-    end = end_of(content)
+    end = expires_at_seconds(content)
     channel = keep(call, CHANNEL, channel_id, content, Tags, parent=instance, create_token=token, ends_at_seconds=end)
     members = {arn: named_identity(call, arn, AppInstanceArn) for arn in MemberArns}
     moderators = {arn: named_identity(call, arn, AppInstanceArn) for arn in ModeratorArns} | {ChimeBearer: acting}
@@ -251,22 +251,11 @@ def put_expiration(
     if ExpirationSettings is not None:
         content["ExpirationSettings"] = ExpirationSettings
     resources.set_content(call.db, acting.channel.key, content)
-    resources.set_end(call.db, acting.channel.key, end_of(content))
+    resources.set_end(call.db, acting.channel.key, expires_at_seconds(content))
     return {
         "ChannelArn": ChannelArn,
         **({} if ExpirationSettings is None else {"ExpirationSettings": ExpirationSettings}),
     }
-
-
-def end_of(content: Content) -> int | None:
-    """When a channel expires, in seconds since the epoch; None without settings."""
-    settings = content.get("ExpirationSettings")
-    if settings is None:
-        return None
-    begin = content["CreatedTimestamp"]
-    if settings["ExpirationCriterion"] == "LAST_MESSAGE_TIMESTAMP":
-        begin = content.get("LastMessageTimestamp", begin)
-    return int(begin) + int(settings["ExpirationDays"]) * _DAY_SECONDS
 
 
 def shown_channel(call: Call, content: Content) -> Mapping[str, Any]:

@@ -138,8 +138,8 @@ def _target(acting: Standing, targets: Sequence[Target], sub_channel_id: str) ->
     """The ARN of a targeted message's reader, a member of the channel and of the sub-channel. Raises AwsError."""
     for target in targets:
         arn = target["MemberArn"]
-        target = standing_of(acting, arn, named_identity(acting.call, arn, acting.instance_arn))
-        if target.membership(sub_channel_id) is None:
+        reader = standing_of(acting, arn, named_identity(acting.call, arn, acting.instance_arn))
+        if reader.membership(sub_channel_id) is None:
             raise bad_request("The target of a message must be a member of the channel.")
         return arn
     return None
