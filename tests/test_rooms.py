@@ -458,3 +458,17 @@ def test_services_that_import_each_other_are_found() -> None:
 @pytest.mark.parametrize("lines", [1, MAXIMUM_FUNCTION_LINES - 1])
 def test_a_function_of_the_allowed_length_passes(lines: int) -> None:
     assert long_functions(with_room(wire__x="def f():\n" + "    f()\n" * lines)) == []
+
+
+def test_a_reader_of_json_expects_deep_nesting() -> None:
+    """``json.loads`` raises RecursionError for some kilobytes of brackets. Code that expects ValueError expects it."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Try):
+                continue
+            reads = any(ast.unparse(call).startswith("json.loads(") for each in node.body for call in ast.walk(each))
+            caught = " ".join(ast.unparse(each.type) for each in node.handlers if each.type is not None)
+            if reads and "ValueError" in caught and "RecursionError" not in caught:
+                found.append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
+    assert found == []

@@ -88,7 +88,7 @@ def _examined_policy(text: str, located: Located) -> Examination:
     advice = []
     try:
         json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if text.lstrip("\ufeff \t\r\n").startswith("{"):
             return Examination("policy document", [_not_json(text, error)])
         text = json.dumps(located.value)

@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolecall.app import add_sealing_key
+from rolecall.worlds.attached import BadAttachmentError, read_attachment
 
 CREDENTIALS = "/latest/meta-data/iam/security-credentials/"
 OTHER = "i-fedcba98765432100"
@@ -386,8 +387,7 @@ def test_a_profile_that_was_deleted_and_made_again(world: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("/", "latest/"),
-        ("/latest", "dynamic/\nmeta-data/"),
+        ("/latest", "dynamic\nmeta-data"),
         ("/latest/meta-data/placement/region", "us-east-1"),
         ("/latest/meta-data/placement/availability-zone", "us-east-1a"),
         ("/latest/meta-data//placement/region", "us-east-1"),
@@ -408,7 +408,9 @@ def test_the_tree(world: Any, path: str, text: str) -> None:
         "/latest/meta-data/nothing",
         "/latest/meta-data/instance-id/",
         "/latest/meta-data/instance-id/below",
-        "/2021-01-03/meta-data/",
+        "/2021-01-04/meta-data/",
+        "/1/meta-data/",
+        "/2021-01-03/api/token",
         "/..",
         "/latest/meta-data/%2e%2e",
         f"{CREDENTIALS}other",
@@ -419,6 +421,75 @@ def test_what_is_not_there(world: Any, path: str) -> None:
     answer = metadata(world, path)
     assert answer.status == 404
     assert "<h1>404 - Not Found</h1>" in answer.text
+
+
+def test_the_list_of_versions(world: Any) -> None:
+    """The answer of http://169.254.169.254/ as public records of it show it."""
+    versions = metadata(world, "/").text.split("\n")
+    assert versions[:3] == ["1.0", "2007-01-19", "2007-03-01"]
+    assert versions[-2:] == ["2021-01-03", "latest"]
+    assert [metadata(world, f"/{version}/meta-data/ami-id").status for version in versions] == [200] * len(versions)
+
+
+# EC2 User Guide, Instance metadata categories, column "Version when category was released".
+@pytest.mark.parametrize(
+    ("version", "files"),
+    [
+        ("1.0", "ami-id ami-launch-index hostname instance-id local-ipv4"),
+        (
+            "2008-02-01",
+            "ami-id ami-launch-index hostname instance-id instance-type local-hostname local-ipv4 placement/",
+        ),
+        (
+            "2012-01-12",
+            "ami-id ami-launch-index hostname iam/ instance-id instance-type local-hostname local-ipv4 mac network/ "
+            "placement/",
+        ),
+    ],
+)
+def test_a_version_has_what_was_released_by_then(world: Any, version: str, files: str) -> None:
+    assert metadata(world, f"/{version}/meta-data/").text.split("\n") == files.split()
+
+
+@pytest.mark.parametrize(
+    ("path", "first", "last_without"),
+    [
+        ("meta-data/iam/info", "2012-01-12", "2011-05-01"),
+        ("meta-data/iam/security-credentials/app", "2012-01-12", "2011-05-01"),
+        ("meta-data/placement/region", "2020-10-27", "2019-10-01"),
+        ("meta-data/services/partition", "2015-10-20", "2014-11-05"),
+        ("meta-data/identity-credentials/ec2/info", "2018-08-17", "2018-03-28"),
+        ("dynamic/instance-identity/document", "2009-04-04", "2008-09-01"),
+    ],
+)
+def test_a_path_is_there_from_its_release_on(world: Any, path: str, first: str, last_without: str) -> None:
+    assert metadata(world, f"/{first}/{path}").status == 200
+    assert metadata(world, f"/{last_without}/{path}").status == 404
+
+
+def test_credentials_of_a_dated_path_are_the_same_and_are_logged(world: Any) -> None:
+    document = metadata(world, "/2018-09-24/meta-data/iam/security-credentials/app").json
+    assert document == metadata(world, f"{CREDENTIALS}app").json
+    assert caller(world, document) == f"arn:aws:sts::{ACCOUNT}:assumed-role/app/{INSTANCE}"
+
+
+@pytest.mark.parametrize("text", ["#!/bin/sh\necho ü\n", ""])
+def test_user_data(make_world: Any, text: str) -> None:
+    """EC2 User Guide: "user data is treated as opaque data: what you give is what you get back"."""
+    world = make_world(attached_world(instances=[{"id": INSTANCE, "role": "app", "user_data": text}]))
+    for version in ("latest", "1.0", "2021-01-03"):
+        answer = metadata(world, f"/{version}/user-data")
+        assert (answer.status, answer.text) == (200, text)
+        assert answer.headers["content-type"] == "application/octet-stream"
+    assert metadata(world, "/latest/").text == "dynamic\nmeta-data\nuser-data"
+    assert ask(world, INSTANCE, "/latest/user-data").status == 401
+
+
+@pytest.mark.parametrize("text", ["x" * 16_385, "ü" * 8_193, "\ud800"])
+def test_user_data_that_is_none(text: str) -> None:
+    """EC2 User Guide: "User data is limited to 16 KB, in raw form, before it is base64-encoded"."""
+    with pytest.raises(BadAttachmentError, match=r"must have at most 16384 bytes|not allowed in text"):
+        read_attachment("imds", {"role": "app", "user_data": text})
 
 
 def test_the_account_is_where_clients_read_it(world: Any) -> None:

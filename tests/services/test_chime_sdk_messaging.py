@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from messaging_calls import ACCOUNT, ARN, Chat, allow, user, world_of
 
 from rolecall.ids import Identifiers
-from rolecall.services.chime_sdk_messaging import memberships, moderators
+from rolecall.services.chime_sdk_messaging import relating
 from rolecall.worlds.snapshots import load_database, save_database
 
 DAY = 86_400
@@ -287,9 +287,9 @@ def test_pages_of_members(chat: Chat) -> None:
 
 def test_quotas(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     arn, other = chat.channel(), chat.channel("ben")
-    monkeypatch.setattr(memberships, "MAXIMUM_MEMBERS", 2)
-    monkeypatch.setattr(memberships, "MAXIMUM_CHANNELS_OF_A_MEMBER", 1)
-    monkeypatch.setattr(moderators, "MAXIMUM_MODERATORS", 2)
+    monkeypatch.setattr(relating, "MAXIMUM_MEMBERS", 2)
+    monkeypatch.setattr(relating, "MAXIMUM_CHANNELS_OF_A_MEMBER", 1)
+    monkeypatch.setattr(relating, "MAXIMUM_MODERATORS", 2)
     chat.join(arn, "cem")
     too_many = {"Type": "DEFAULT"}
     code = chat.refused("CreateChannelMembership", "ana", ChannelArn=arn, MemberArn="dee", **too_many)[0]
@@ -299,6 +299,28 @@ def test_quotas(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     chat.call("CreateChannelModerator", "ana", ChannelArn=arn, ChannelModeratorArn="dee")
     code = chat.refused("CreateChannelModerator", "ana", ChannelArn=arn, ChannelModeratorArn="eva")[0]
     assert code == "ResourceLimitExceededException"
+
+
+def test_the_quotas_hold_for_a_new_channel(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat.channel("ben")
+    monkeypatch.setattr(relating, "MAXIMUM_CHANNELS_OF_A_MEMBER", 1)
+    new = {"AppInstanceArn": chat.instance, "Name": "x", "ChannelId": "x"}
+    for as_, more in (("ben", {}), ("ana", {"MemberArns": ["ben"]})):
+        assert chat.refused("CreateChannel", as_, **new, **more)[0] == "ResourceLimitExceededException"
+    # A moderator need not be a member, and a refused call leaves no channel behind.
+    arn = chat.channel("ana", ChannelId="x", ModeratorArns=["ben"])
+    assert chat.members(arn, "ben") == ["ana"]
+    monkeypatch.setattr(relating, "MAXIMUM_MODERATORS", 1)
+    code = chat.refused("CreateChannel", "cem", AppInstanceArn=chat.instance, Name="x", ModeratorArns=["dee"])[0]
+    assert code == "ResourceLimitExceededException"
+
+
+@pytest.mark.parametrize("depth", [2, 5_000])
+def test_a_filter_rule_is_a_json_object(chat: Chat, depth: int) -> None:
+    arn = chat.channel()
+    push = {"AllowNotifications": "FILTERED", "FilterRule": '{"a":' + "[" * depth}
+    asked = {"ChannelArn": arn, "MemberArn": "ana", "Preferences": {"PushNotifications": push}}
+    assert chat.refused("PutChannelMembershipPreferences", "ana", **asked)[0] == "BadRequestException"
 
 
 def test_preferences_belong_to_the_member(chat: Chat) -> None:
@@ -435,6 +457,32 @@ def test_members_of_a_sub_channel_write_to_each_other(chat: Chat) -> None:
     chat.join(arn, "root", as_="root", SubChannelId=of["cem"])
     chat.send(arn, "root", "hello", SubChannelId=of["cem"])
     assert chat.texts(arn, "cem", SubChannelId=of["cem"]) == ["hello"]
+
+
+def test_another_sub_channel_is_closed_to_members(chat: Chat) -> None:
+    """Developer Guide, Elastic channels: members read, write and list in their own sub-channel."""
+    arn = chat.channel("root", ElasticChannelConfiguration=ELASTIC)
+    chat.join(arn, "ana", "ben", "cem", as_="root")
+    of = {
+        name: chat.call("DescribeChannelMembership", name, ChannelArn=arn, MemberArn=name)["ChannelMembership"]
+        for name in ("ana", "ben", "cem")
+    }
+    subs = {name: each["SubChannelId"] for name, each in of.items()}
+    alone = next(name for name in subs if list(subs.values()).count(subs[name]) == 1)
+    other = next(name for name in subs if name != alone)
+    asked = {"ChannelArn": arn, "MemberArn": other}
+    for more in ({}, {"SubChannelId": subs[other]}):
+        assert chat.refused("DescribeChannelMembership", alone, **asked, **more)[0] == "ForbiddenException"
+        assert chat.call("DescribeChannelMembership", "root", **asked, **more)
+    message = {"ChannelArn": arn, "Content": "x", "Type": "STANDARD", "Persistence": "PERSISTENT"}
+    target = {"SubChannelId": subs[alone], "Target": [{"MemberArn": chat.arn(other)}]}
+    assert chat.refused("SendChannelMessage", alone, **message, **target)[0] == "BadRequestException"
+
+
+@pytest.mark.parametrize("operation", ["ListChannelMessages", "ListChannelMemberships"])
+def test_a_sub_channel_that_is_not_there(chat: Chat, operation: str) -> None:
+    arn = chat.channel("root", ElasticChannelConfiguration=ELASTIC)
+    assert chat.refused(operation, "root", ChannelArn=arn, SubChannelId="0" * 64)[0] == "NotFoundException"
 
 
 def test_a_sub_channel_with_too_few_members_is_dissolved(chat: Chat) -> None:

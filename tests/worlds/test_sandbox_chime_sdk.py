@@ -65,6 +65,7 @@ ACCOUNT_SECTION: dict[str, Any] = {
                 {"id": "cem"},
                 {"id": "eve"},
                 {"id": "root"},
+                {"id": "guest", "expiration_days": 3},
             ],
             "bots": [
                 {
@@ -81,6 +82,13 @@ ACCOUNT_SECTION: dict[str, Any] = {
                 GENERAL,
                 {"name": "Private", "moderators": ["root"]},
                 {"name": "Filtered", "id": "filtered", "members": ["ana"], "flow": "filter"},
+                {"name": "Week", "id": "week", "members": ["ana"], "expiration": {"days": 7}},
+                {
+                    "name": "Busy",
+                    "id": "busy",
+                    "members": ["ana"],
+                    "expiration": {"days": 7, "criterion": "LAST_MESSAGE_TIMESTAMP"},
+                },
                 {
                     "name": "Hall",
                     "id": "hall",
@@ -155,6 +163,7 @@ def test_app_instances_have_their_users_bots_and_administrators(sandbox: Rolecal
         arn("ben"): "ben",
         arn("cem"): "cem",
         arn("eve"): "eve",
+        arn("guest"): "guest",
         arn("root"): "root",
     }
     user = identity.describe_app_instance_user(AppInstanceUserArn=arn("ana"))["AppInstanceUser"]
@@ -273,6 +282,41 @@ def test_members_of_a_declared_elastic_channel_are_in_sub_channels(sandbox: Role
     # The next member joins the sub-channel that has room.
     joined = messaging.create_channel_membership(**hall, MemberArn=arn("eve"), Type="DEFAULT")
     assert sub_channels[joined["SubChannelId"]] == 1
+
+
+def test_declared_users_and_channels_expire(sandbox: Rolecall) -> None:
+    identity, messaging = sandbox.client("chime-sdk-identity"), sandbox.client("chime-sdk-messaging")
+    guest = identity.describe_app_instance_user(AppInstanceUserArn=arn("guest"))["AppInstanceUser"]
+    assert guest["ExpirationSettings"] == {"ExpirationDays": 3, "ExpirationCriterion": "CREATED_TIMESTAMP"}
+    week, busy = ({"ChannelArn": f"{INSTANCE}/channel/{name}", "ChimeBearer": arn("ana")} for name in ("week", "busy"))
+    described = messaging.describe_channel(**week)["Channel"]
+    assert described["ExpirationSettings"] == {"ExpirationDays": 7, "ExpirationCriterion": "CREATED_TIMESTAMP"}
+    sandbox.clock.advance(seconds=3 * DAY + 60)
+    with pytest.raises(ClientError, match="NotFoundException"):
+        identity.describe_app_instance_user(AppInstanceUserArn=arn("guest"))
+    messaging.send_channel_message(**busy, Content="x", Type="STANDARD", Persistence="PERSISTENT")
+    sandbox.clock.advance(seconds=4 * DAY)
+    with pytest.raises(messaging.exceptions.NotFoundException):
+        messaging.describe_channel(**week)
+    messaging.describe_channel(**busy)
+    sandbox.clock.advance(seconds=3 * DAY)
+    with pytest.raises(messaging.exceptions.NotFoundException):
+        messaging.describe_channel(**busy)
+
+
+def test_a_changed_file_changes_the_expiration_and_keeps_the_beginning(sandbox: Rolecall) -> None:
+    messaging, database = sandbox.client("chime-sdk-messaging"), sandbox._parts.sandbox.database
+    week = {"ChannelArn": f"{INSTANCE}/channel/week", "ChimeBearer": arn("ana")}
+    sandbox.clock.advance(seconds=5 * DAY)
+    again = file_of()
+    [channel] = [each for each in again["accounts"][0]["app_instances"][0]["channels"] if each.get("id") == "week"]
+    channel["expiration"] = {"days": 9}
+    apply(database, again, sandbox.clock.now.timestamp())
+    sandbox.clock.advance(seconds=3 * DAY)
+    assert messaging.describe_channel(**week)["Channel"]["ExpirationSettings"]["ExpirationDays"] == 9
+    sandbox.clock.advance(seconds=DAY + 60)
+    with pytest.raises(messaging.exceptions.NotFoundException):
+        messaging.describe_channel(**week)
 
 
 def test_meetings_have_their_attendees_and_last_a_day(sandbox: Rolecall) -> None:
@@ -448,7 +492,7 @@ def test_a_changed_file_lets_a_banned_member_in_again_and_changes_the_privacy(sa
     assert [each["Member"]["Arn"] for each in bans] == [arn("eve"), arn("cem")]
     assert messaging.list_channels(AppInstanceArn=INSTANCE, ChimeBearer=arn("cem"))["Channels"] == []
     listed = messaging.list_channels(AppInstanceArn=INSTANCE, ChimeBearer=arn("root"), Privacy="PRIVATE")["Channels"]
-    assert sorted(each["Name"] for each in listed) == ["Filtered", "General", "Hall", "Private"]
+    assert sorted(each["Name"] for each in listed) == ["Busy", "Filtered", "General", "Hall", "Private", "Week"]
 
 
 def test_a_meeting_that_has_ended_starts_again_with_a_changed_file(sandbox: Rolecall) -> None:

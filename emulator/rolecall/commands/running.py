@@ -121,7 +121,7 @@ def unusable(answer: Any) -> UnusableError:
 def _json(endpoint: str, answer: str) -> Any:
     try:
         return json.loads(answer)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _unanswered(endpoint) from error
 
 

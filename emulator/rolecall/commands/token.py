@@ -112,7 +112,7 @@ def _renewal(token: str) -> tuple[float, float]:
         _, part, _ = token.split(".")
         claims = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
         issued, expires = float(claims["iat"]), float(claims["exp"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnusableError("--refresh needs a token with the claims iat and exp") from error
     return issued, issued + (expires - issued) * _RENEWED_AFTER
 

@@ -28,6 +28,7 @@ from rolecall.delivery.identity_documents import (
 from rolecall.delivery.imds_tokens import MAXIMUM_TTL_SECONDS, MINIMUM_TTL_SECONDS, new_token, seconds_left
 from rolecall.delivery.issuing import Wanted, current, duration_of
 from rolecall.delivery.kinds import KINDS
+from rolecall.delivery.metadata_versions import VERSIONS, is_role_path, of_version
 from rolecall.errors import AwsError
 from rolecall.http import HttpAnswer
 from rolecall.storage.attachments import Attachment
@@ -40,8 +41,10 @@ SERVICE = KINDS["imds"].principal
 TOKEN_HEADER = "x-aws-ec2-metadata-token"  # noqa: S105 - a name
 TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds"
 TOKEN_PATH = "/latest/api/token"  # noqa: S105 - a path
-_CREDENTIALS = "iam/security-credentials/"
+USER_DATA = "user-data"
 _TEXT = "text/plain"
+# EC2 User Guide, Run commands when you launch an EC2 instance with user data input: "treated as opaque data".
+_OPAQUE = "application/octet-stream"
 _PHRASES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -91,7 +94,7 @@ def operation_of(asked: Asked) -> str:
     if request.method not in ("GET", "HEAD"):
         raise AwsError("MethodNotAllowed", status=405)
     _version(asked)
-    is_role = path.startswith(f"/latest/meta-data/{_CREDENTIALS}") and not path.endswith("/")
+    is_role = is_role_path(_parts(path)) and not path.endswith("/")
     return "GetSecurityCredentials" if is_role else "GetMetadata"
 
 
@@ -109,7 +112,8 @@ def answer(asked: Asked, operation: str) -> Delivered:
     path = _path(asked)
     if operation == "GetSecurityCredentials":
         return _credentials(asked, path.rpartition("/")[2], headers)
-    return Delivered(_text(_found(_tree(asked), path), headers))
+    content_type = _OPAQUE if _parts(path)[1:] == [USER_DATA] else _TEXT
+    return Delivered(_text(_found(asked, path), headers, content_type))
 
 
 def refusal(error: AwsError) -> HttpAnswer:
@@ -169,10 +173,19 @@ def _path(asked: Asked) -> str:
     return f"/{'/'.join(parts)}{slash}"
 
 
-def _found(tree: Tree, path: str) -> str:
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part]
+
+
+def _found(asked: Asked, path: str) -> str:
     """A file's text, or a folder's list. Raises AwsError NotFound."""
-    place: Any = tree
-    for part in [part for part in path.split("/") if part]:
+    version, *parts = _parts(path) or [""]
+    if not version:
+        return "\n".join(VERSIONS)
+    if version not in VERSIONS:
+        raise AwsError("NotFound", status=404)
+    place: Any = of_version(_tree(asked), version)
+    for part in parts:
         if not isinstance(place, Mapping) or part not in place:
             raise AwsError("NotFound", status=404)
         place = place[part]
@@ -182,24 +195,29 @@ def _found(tree: Tree, path: str) -> str:
         if path.endswith("/"):
             raise AwsError("NotFound", status=404)
         return place
-    return "\n".join(f"{name}/" if isinstance(below, Mapping) and below else name for name, below in place.items())
+    # The lists of versions and of what a version has are without slashes.
+    marks = bool(parts)
+    return "\n".join(
+        f"{name}/" if marks and isinstance(below, Mapping) and below else name for name, below in place.items()
+    )
 
 
 def _tree(asked: Asked) -> Tree:
+    """What the newest version has. Without user data, its path is not found."""
     attachment = asked.attachment
     document = identity_document(attachment)
+    user_data = attachment.facts.get("user_data")
     return {
-        "latest": {
-            "dynamic": {
-                "instance-identity": {
-                    "document": document,
-                    "pkcs7": lambda: _signed(asked, document),
-                    "rsa2048": lambda: _signed(asked, document),
-                    "signature": lambda: signature(document, _identity_key(asked)[0]),
-                }
-            },
-            "meta-data": _metadata(asked),
-        }
+        "dynamic": {
+            "instance-identity": {
+                "document": document,
+                "pkcs7": lambda: _signed(asked, document),
+                "rsa2048": lambda: _signed(asked, document),
+                "signature": lambda: signature(document, _identity_key(asked)[0]),
+            }
+        },
+        "meta-data": _metadata(asked),
+        **({} if user_data is None else {USER_DATA: user_data}),
     }
 
 
@@ -362,5 +380,5 @@ def _json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=2, separators=(",", " : "))
 
 
-def _text(text: str, headers: Mapping[str, str]) -> HttpAnswer:
-    return HttpAnswer(200, text.encode(), _TEXT, {**_HEADERS, **headers})
+def _text(text: str, headers: Mapping[str, str], content_type: str = _TEXT) -> HttpAnswer:
+    return HttpAnswer(200, text.encode(), content_type, {**_HEADERS, **headers})

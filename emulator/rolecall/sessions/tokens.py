@@ -103,7 +103,7 @@ def _unpacked(text: str) -> dict[str, Any]:
         if unpacker.unconsumed_tail:
             raise BadTokenError("the packed claims are too large")
         claims = json.loads(plain)
-    except (ValueError, zlib.error) as error:
+    except (ValueError, RecursionError, zlib.error) as error:
         raise BadTokenError("the packed claims are damaged") from error
     if not isinstance(claims, dict):
         raise BadTokenError("the packed claims are not a JSON object")

@@ -24,6 +24,8 @@ Row = Mapping[str, Any]
 MAXIMUM_SESSION_SECONDS = 43_200
 USUAL_MINIMUM_SESSION_SECONDS = 900
 DEFAULT_HOST = "127.0.0.1"
+# EC2 User Guide, Run commands when you launch an EC2 instance with user data input.
+MAXIMUM_USER_DATA_BYTES = 16_384
 _REGION = c.matching(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "a Region such as eu-west-1")
 _NAME = c.matching(r"[\w+=,.@-]{1,128}", "a name of up to 128 letters, digits and +=,.@_-")
 # RFC 1123, labels: the names of Kubernetes' namespaces, service accounts and pods.
@@ -41,6 +43,11 @@ def _address(notes: c.Notes, path: Path, value: Any) -> str | None:
         pass
     notes.add(path, "must be an IP address, such as 127.0.0.1")
     return None
+
+
+def _user_data_problem(text: str) -> str:
+    size_bytes = len(text.encode(errors="replace"))
+    return f"must have at most {MAXIMUM_USER_DATA_BYTES} bytes" if size_bytes > MAXIMUM_USER_DATA_BYTES else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +93,7 @@ class DeclaredInstance(DeclaredAttachment):
     )
     private_ip: str | None = member(_address, None)
     vpc: str | None = member(c.matching(r"vpc-[0-9a-f]{8}([0-9a-f]{9})?", "an id such as vpc-0123456789abcdef0"), None)
+    user_data: str | None = member(c.checked(c.text, _user_data_problem), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

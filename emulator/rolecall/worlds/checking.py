@@ -71,13 +71,18 @@ def spelled(path: Path) -> str:
     return text
 
 
+def _has_surrogate(text: str) -> bool:
+    """Whether half a surrogate pair stands alone, as JSON's escapes allow. No answer could carry it."""
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _of_type(kind: type) -> Check:
     @accepting(lambda: {"type": _JSON_TYPES[kind]})
     def check(notes: Notes, path: Path, value: Any) -> Any:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             notes.add(path, f"must be {_TYPE_NAMES[kind]}")
             return None
-        if isinstance(value, str) and "\0" in value:
+        if isinstance(value, str) and ("\0" in value or _has_surrogate(value)):
             notes.add(path, "holds a character that is not allowed in text")
             return None
         return value
@@ -292,7 +297,7 @@ def document_of(text: str) -> Any:
         value = json.loads(text)
         text.encode()
         json.dumps(value, ensure_ascii=False).encode()
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return value if isinstance(value, dict) and json.dumps(value) == text and _is_plain(value) else text
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolecall.contents.channels import MAXIMUM_MESSAGE_BYTES, STANDARD
+from rolecall.contents.expiration import CREATED, LAST_MESSAGE, MAXIMUM_DAYS
 from rolecall.contents.meeting_features import check_capabilities
 from rolecall.contents.meetings import MEDIA_REGIONS
 from rolecall.contents.voice import DEFAULT_DISTRIBUTION, SIP_APPLICATION_REGIONS
@@ -58,6 +59,9 @@ def _region() -> Any:
     return member(_REGION, DEFAULT_REGION)
 
 
+_DAYS = c.between(1, MAXIMUM_DAYS)
+
+
 def _id() -> Any:
     return member(UUID, None, key="id")
 
@@ -69,6 +73,7 @@ class DeclaredAppInstanceUser:
     user_id: str = member(_CHOSEN_ID, key="id")
     name: str | None = member(c.matching(r"(?=.*\S).{1,100}", "a name of up to 100 characters"), None)
     metadata: str | None = member(_METADATA, None)
+    expiration_days: int | None = member(_DAYS, None)
     tags: Mapping[str, str] = _tags()
 
 
@@ -116,6 +121,14 @@ class DeclaredElastic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredExpiration:
+    """When a channel expires: so many days after it was made, or after its last message."""
+
+    days: int = member(_DAYS)
+    criterion: str = member(c.one_of(CREATED, LAST_MESSAGE), CREATED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredChannelFlow:
     """A channel flow of one processor, which AWS allows. The file calls it by its name."""
 
@@ -147,6 +160,7 @@ class DeclaredChannel:
     moderators: tuple[str, ...] = member(c.list_of(c.text), ())
     banned: tuple[str, ...] = member(c.list_of(c.text), ())
     flow: str | None = member(c.text, None)
+    expiration: DeclaredExpiration | None = member(record_of(DeclaredExpiration), None)  # noqa: RUF009 - a field
     elastic: DeclaredElastic | None = member(record_of(DeclaredElastic), None)  # noqa: RUF009 - a field
     messages: tuple[DeclaredChannelMessage, ...] = list_of(DeclaredChannelMessage)
 

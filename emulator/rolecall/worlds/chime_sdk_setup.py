@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from rolecall.arns import arn_format, formatted_arn
 from rolecall.contents.app_instances import new_admin, new_app_instance, new_bot, new_user
 from rolecall.contents.channels import ELASTIC, FLOW_MEMBER, PERSISTENT, STANDARD, new_channel, new_flow, new_message
+from rolecall.contents.expiration import CREATED, EXPIRATION, expires_at_seconds
 from rolecall.contents.meetings import LONGEST_MEETING_SECONDS, attendee_token, new_attendee, new_meeting
 from rolecall.contents.voice import (
     CONNECTOR_ID_CHARACTERS,
@@ -107,6 +108,7 @@ class ChimeSdkRows:
             user_id = f"{instance_id}/{user.user_id}"
             user_arn = self._arn("app-instance-user", region, user_id)
             content = new_user(user_arn, user.name or user.user_id, user.metadata, now)
+            content |= _expiration(user.expiration_days, CREATED)
             known[user.user_id] = self._put("app-instance-user", region, user_id, content, user.tags, instance)
         for bot in declared.bots:
             bot_id = f"{instance_id}/{bot.bot_id or self._uuid(region, 'app-instance-bot', instance_id, bot.name)}"
@@ -149,6 +151,8 @@ class ChimeSdkRows:
             ELASTIC: None if declared.elastic is None else _elastic(declared.elastic),
             FLOW_MEMBER: None if declared.flow is None else flows[declared.flow].arn,
         }
+        if declared.expiration is not None:
+            optional |= _expiration(declared.expiration.days, declared.expiration.criterion)
         content = new_channel(arn, declared.name, declared.mode, declared.privacy, creator, optional, self._now_seconds)
         channel = self._put("channel", region, channel_id, content, declared.tags, instance)
         for relation, names in ((MEMBER, declared.members), (MODERATOR, declared.moderators), (BAN, declared.banned)):
@@ -328,7 +332,7 @@ class ChimeSdkRows:
             "kind": f"{_SERVICES[resource_type]}/{resource_type}",
             "resource_id": resource_id,
         }
-        values = {
+        values: dict[str, Any] = {
             "content": content_text(content),
             "parent_key": None if parent is None else parent.key,
             "created_at_seconds": self._now_seconds,
@@ -336,8 +340,10 @@ class ChimeSdkRows:
         }
         present = self._db.find(t.resources, place)
         if present is not None and not self._has_ended(present):
-            restored = self._restored(json.loads(present["content"]), content)
-            values = {"content": content_text(restored), "parent_key": values["parent_key"]}
+            content = self._restored(json.loads(present["content"]), content)
+            values = {"content": content_text(content), "parent_key": values["parent_key"]}
+        if EXPIRATION in content:
+            values["ends_at_seconds"] = expires_at_seconds(content)
         if create_token is not None:
             values["create_token"] = create_token
         key = self._ids.uuid() if present is None else str(present["resource_key"])
@@ -376,6 +382,10 @@ def _lex(bot: d.DeclaredAppInstanceBot) -> Content:
     invoked_by = {"StandardMessages": bot.standard_messages, "TargetedMessages": bot.targeted_messages}
     lex = {"InvokedBy": invoked_by, "LexBotAliasArn": bot.lex_bot_alias, "LocaleId": bot.locale}
     return {"Lex": lex if bot.welcome_intent is None else {**lex, "WelcomeIntent": bot.welcome_intent}}
+
+
+def _expiration(days: int | None, criterion: str) -> Content:
+    return {} if days is None else {EXPIRATION: {"ExpirationDays": days, "ExpirationCriterion": criterion}}
 
 
 def _elastic(declared: d.DeclaredElastic) -> Content:

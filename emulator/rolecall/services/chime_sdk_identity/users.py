@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from rolecall.contents.app_instances import new_user
+from rolecall.contents.expiration import expires_at_seconds
 from rolecall.services.app_instance_kinds import APP_INSTANCE, SERVICE, USER
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import change, delete, existing, get, keep, made_with_token, page_of
 from rolecall.storage import resources
-
-_DAY_SECONDS = 86_400
 
 get(USER, "DescribeAppInstanceUser")
 delete(USER, "DeleteAppInstanceUser")
@@ -51,7 +50,7 @@ def create_user(
     content = new_user(arn["AppInstanceUserArn"], Name, Metadata, call.now_seconds)
     if ExpirationSettings is not None:
         content["ExpirationSettings"] = ExpirationSettings
-    end = _end(int(call.now_seconds), ExpirationSettings)
+    end = expires_at_seconds(content)
     keep(call, USER, user_id, content, Tags, parent=instance, create_token=token, ends_at_seconds=end)
     return arn
 
@@ -81,10 +80,6 @@ def put_expiration(call: Call, *, AppInstanceUserArn: str, ExpirationSettings: E
     if ExpirationSettings is not None:
         content["ExpirationSettings"] = ExpirationSettings
     USER.kept.set_content(call, USER, user, content)
-    resources.set_end(call.db, user.key, _end(user.created_at_seconds, ExpirationSettings))
+    resources.set_end(call.db, user.key, expires_at_seconds(content))
     expiration = {} if ExpirationSettings is None else {"ExpirationSettings": ExpirationSettings}
     return {"AppInstanceUserArn": AppInstanceUserArn, **expiration}
-
-
-def _end(created_at_seconds: int, expiration: Expiration | None) -> int | None:
-    return None if expiration is None else created_at_seconds + expiration["ExpirationDays"] * _DAY_SECONDS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rolecall.services.chime_sdk_messaging.channels import related
 from rolecall.services.chime_sdk_messaging.kinds import SERVICE, conflict, forbidden, named
 from rolecall.services.chime_sdk_messaging.memberships import remove_memberships
 from rolecall.services.chime_sdk_messaging.moderators import (
@@ -12,6 +11,7 @@ from rolecall.services.chime_sdk_messaging.moderators import (
     made,
     moderated_pair,
 )
+from rolecall.services.chime_sdk_messaging.relating import relate
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import channel_relations as relations
 from rolecall.storage.channel_relations import BAN
@@ -29,7 +29,7 @@ def create_ban(call: Call, *, ChannelArn: str, MemberArn: str, ChimeBearer: str)
     if banned.moderates:
         raise forbidden("Moderators of the channel and administrators of the app instance cannot be banned.")
     remove_memberships(acting, banned)
-    relations.add(call.db, related(call, acting.channel, BAN, MemberArn, banned.identity, ChimeBearer))
+    relate(call, acting.channel, BAN, MemberArn, banned.identity, ChimeBearer)
     return {"ChannelArn": ChannelArn, "Member": named(MemberArn, banned.identity.content)}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from rolecall.contents.channels import ELASTIC_REGION, new_channel
+from rolecall.contents.expiration import expires_at_seconds
 from rolecall.errors import bad_request
 from rolecall.services.app_instance_kinds import APP_INSTANCE, PAGE_SIZE, is_admin
 from rolecall.services.chime_sdk_messaging.events import announce
@@ -17,9 +18,9 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     identity,
     listed,
     listed_of_member,
-    micros,
     parts_of,
 )
+from rolecall.services.chime_sdk_messaging.relating import relate
 from rolecall.services.chime_sdk_messaging.roles import (
     DEFAULT,
     acting_identity,
@@ -31,10 +32,9 @@ from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import existing, keep, made_with_token, page_of
 from rolecall.storage import channel_relations as relations
 from rolecall.storage import resources
-from rolecall.storage.channel_relations import MEMBER, MODERATOR, Relation
-from rolecall.storage.resources import Content, Resource
+from rolecall.storage.channel_relations import MEMBER, MODERATOR
+from rolecall.storage.resources import Content
 
-_DAY_SECONDS = 86_400
 # Developer Guide, Elastic channels.
 
 
@@ -92,7 +92,7 @@ def create_channel(
     asked = {"Metadata": Metadata, ELASTIC: ElasticChannelConfiguration, "ExpirationSettings": ExpirationSettings}
     arn = CHANNEL.arn(call, channel_id)
     content = new_channel(arn, Name, Mode, Privacy, ChimeBearer, asked, call.now_seconds)
-    end = end_of(content)
+    end = expires_at_seconds(content)
     channel = keep(call, CHANNEL, channel_id, content, Tags, parent=instance, create_token=token, ends_at_seconds=end)
     members = {arn: named_identity(call, arn, AppInstanceArn) for arn in MemberArns}
     moderators = {arn: named_identity(call, arn, AppInstanceArn) for arn in ModeratorArns} | {ChimeBearer: acting}
@@ -100,8 +100,8 @@ def create_channel(
         members[ChimeBearer] = acting
     for relation, those in ((MEMBER, members), (MODERATOR, moderators)):
         for arn, member in those.items():
-            relations.add(call.db, related(call, channel, relation, arn, member, ChimeBearer))
-    relations.add(call.db, related(call, channel, Privacy.lower(), AppInstanceArn, instance, ChimeBearer))
+            relate(call, channel, relation, arn, member, ChimeBearer)
+    relate(call, channel, Privacy.lower(), AppInstanceArn, instance, ChimeBearer)
     for arn, member in members.items():
         payload = {
             "ChannelArn": content["ChannelArn"],
@@ -123,14 +123,6 @@ def _check_elastic(call: Call, mode: str, member_arns: Sequence[str]) -> None:
         raise bad_request("An elastic channel must have the mode RESTRICTED.")
     if member_arns:
         raise bad_request("MemberArns are not allowed for an elastic channel. Add members after it is made.")
-
-
-def related(
-    call: Call, channel: Resource, relation: str, arn: str, member: Resource, bearer: str, **more: Any
-) -> Relation:
-    """A new relation of a channel with a user or bot."""
-    now, membership_type = micros(call.now_seconds), more.pop("membership_type", DEFAULT if relation == MEMBER else "")
-    return Relation(channel.key, relation, member.key, arn, bearer, now, now, membership_type=membership_type, **more)
 
 
 @operation(SERVICE, "UpdateChannel")
@@ -259,22 +251,11 @@ def put_expiration(
     if ExpirationSettings is not None:
         content["ExpirationSettings"] = ExpirationSettings
     resources.set_content(call.db, acting.channel.key, content)
-    resources.set_end(call.db, acting.channel.key, end_of(content))
+    resources.set_end(call.db, acting.channel.key, expires_at_seconds(content))
     return {
         "ChannelArn": ChannelArn,
         **({} if ExpirationSettings is None else {"ExpirationSettings": ExpirationSettings}),
     }
-
-
-def end_of(content: Content) -> int | None:
-    """When a channel expires, in seconds since the epoch; None without settings."""
-    settings = content.get("ExpirationSettings")
-    if settings is None:
-        return None
-    begin = content["CreatedTimestamp"]
-    if settings["ExpirationCriterion"] == "LAST_MESSAGE_TIMESTAMP":
-        begin = content.get("LastMessageTimestamp", begin)
-    return int(begin) + int(settings["ExpirationDays"]) * _DAY_SECONDS
 
 
 def shown_channel(call: Call, content: Content) -> Mapping[str, Any]:

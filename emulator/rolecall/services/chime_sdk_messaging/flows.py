@@ -9,8 +9,8 @@ from rolecall.arns import parse_arn
 from rolecall.contents.channels import FLOW_MEMBER, MAXIMUM_FLOWS, MAXIMUM_PROCESSORS, new_flow
 from rolecall.errors import AwsError, bad_request, limit_exceeded
 from rolecall.services.app_instance_kinds import APP_INSTANCE
-from rolecall.services.chime_sdk_messaging.channels import related
 from rolecall.services.chime_sdk_messaging.kinds import FLOW, SERVICE, conflict, listed_of_member, parts_of
+from rolecall.services.chime_sdk_messaging.relating import relate
 from rolecall.services.chime_sdk_messaging.roles import instance_of, standing
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
@@ -127,8 +127,7 @@ def associate_flow(call: Call, *, ChannelArn: str, ChannelFlowArn: str, ChimeBea
     if present not in (None, ChannelFlowArn):
         raise conflict(f"The channel has the channel flow {present}. Disassociate it first.")
     if present is None:
-        made = related(call, acting.channel, relations.FLOW, ChannelFlowArn, flow, ChimeBearer)
-        relations.add(call.db, made)
+        relate(call, acting.channel, relations.FLOW, ChannelFlowArn, flow, ChimeBearer)
         resources.set_content(call.db, acting.channel.key, {**acting.channel.content, FLOW_MEMBER: ChannelFlowArn})
     return {}
 

@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from rolecall.errors import bad_request, limit_exceeded
+from rolecall.errors import bad_request
 from rolecall.services.batches import errors_of
-from rolecall.services.chime_sdk_messaging.channels import related
 from rolecall.services.chime_sdk_messaging.events import announce
 from rolecall.services.chime_sdk_messaging.kinds import (
     SERVICE,
@@ -20,6 +19,7 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     named,
     seconds,
 )
+from rolecall.services.chime_sdk_messaging.relating import relate
 from rolecall.services.chime_sdk_messaging.roles import (
     DEFAULT,
     HIDDEN,
@@ -33,10 +33,6 @@ from rolecall.services.chime_sdk_messaging.sub_channels import balance, sub_chan
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import channel_relations as relations
 from rolecall.storage.channel_relations import BAN, MEMBER, MODERATOR, Relation
-
-# AWS General Reference, Amazon Chime SDK endpoints and quotas.
-MAXIMUM_MEMBERS = 10_000
-MAXIMUM_CHANNELS_OF_A_MEMBER = 20_000
 
 
 @operation(SERVICE, "CreateChannelMembership")
@@ -116,14 +112,8 @@ def _add(acting: Standing, arn: str, membership_type: str, sub_channel_id: str |
     joined = sub_channel_to_join(acting, member, sub_channel_id)
     if acting.is_elastic and membership_type == HIDDEN:
         raise bad_request("An elastic channel has no hidden members.")
-    if not acting.is_elastic and relations.count(call.db, relation=MEMBER, channel_key=channel.key) >= MAXIMUM_MEMBERS:
-        raise limit_exceeded(f"A channel may have at most {MAXIMUM_MEMBERS} members.")
-    if relations.count(call.db, relation=MEMBER, member_key=member.identity.key) >= MAXIMUM_CHANNELS_OF_A_MEMBER:
-        raise limit_exceeded(f"A user may be in at most {MAXIMUM_CHANNELS_OF_A_MEMBER} channels.")
     more = {"membership_type": membership_type, "sub_channel_id": joined}
-    relation = related(call, channel, MEMBER, arn, member.identity, acting.arn, **more)
-    relations.add(call.db, relation)
-    return relation, member
+    return relate(call, channel, MEMBER, arn, member.identity, acting.arn, **more), member
 
 
 @operation(SERVICE, "DeleteChannelMembership")
@@ -167,6 +157,7 @@ def describe_membership(
     is_visible = found is not None and (found.membership_type != HIDDEN or MemberArn == ChimeBearer or acting.moderates)
     if found is None or not is_visible:
         raise absent(MemberArn, MEMBER)
+    acting.must_read_messages(found.sub_channel_id)
     return {"ChannelMembership": _shown(acting, found, member.identity.content)}
 
 
@@ -264,7 +255,7 @@ def _with_preferences(acting: Standing, preferences: Mapping[str, Any]) -> Answe
 def _is_json_object(text: str) -> bool:
     try:
         return isinstance(json.loads(text), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

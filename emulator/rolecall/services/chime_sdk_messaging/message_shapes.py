@@ -8,8 +8,8 @@ from typing import Any, TypedDict
 from sqlalchemy import Connection
 
 from rolecall.contents.channels import MAXIMUM_MESSAGE_BYTES, PERSISTENT, STANDARD
+from rolecall.contents.expiration import expires_at_seconds
 from rolecall.errors import bad_request
-from rolecall.services.chime_sdk_messaging.channels import end_of
 from rolecall.services.chime_sdk_messaging.events import announce
 from rolecall.services.chime_sdk_messaging.kinds import identity, micros, seconds
 from rolecall.services.registry import Call, parameter_not_emulated
@@ -103,7 +103,7 @@ def note_sent(call: Call, channel: Resource, message: Message) -> None:
     content = {**channel.content, "LastMessageTimestamp": seconds(message.created_at_micros)}
     resources.set_content(call.db, channel.key, content)
     if "ExpirationSettings" in content:
-        resources.set_end(call.db, channel.key, end_of(content))
+        resources.set_end(call.db, channel.key, expires_at_seconds(content))
 
 
 def kept_since_micros(connection: Connection, now_seconds: float, channel: Resource) -> int:

@@ -88,7 +88,7 @@ def send_message(
     check(Type, Content, Metadata)
     if Type != STANDARD and PushNotification is not None:
         raise bad_request(f"A {Type} message has no push notification.")
-    target = _target(acting, Target)
+    target = _target(acting, Target, sub_channel)
     channel = acting.channel
     before = messages.find_by_token(call.db, channel.key, ChimeBearer, ClientRequestToken)
     if before is not None:
@@ -136,11 +136,12 @@ def _add(acting: Standing, message: Message) -> Message:
     return message
 
 
-def _target(acting: Standing, targets: Sequence[Target]) -> str | None:
-    """The ARN of a targeted message's reader. It must be a member of the channel. Raises AwsError."""
+def _target(acting: Standing, targets: Sequence[Target], sub_channel_id: str) -> str | None:
+    """The ARN of a targeted message's reader, a member of the channel and of the sub-channel. Raises AwsError."""
     for target in targets:
         arn = target["MemberArn"]
-        if standing_of(acting, arn, named_identity(acting.call, arn, acting.instance_arn)).membership() is None:
+        reader = standing_of(acting, arn, named_identity(acting.call, arn, acting.instance_arn))
+        if reader.membership(sub_channel_id) is None:
             raise bad_request("The target of a message must be a member of the channel.")
         return arn
     return None

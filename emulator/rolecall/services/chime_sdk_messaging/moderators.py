@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rolecall.errors import limit_exceeded
-from rolecall.services.chime_sdk_messaging.channels import related
 from rolecall.services.chime_sdk_messaging.kinds import (
     SERVICE,
     conflict,
@@ -14,13 +12,11 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     seconds,
 )
 from rolecall.services.chime_sdk_messaging.memberships import remove_memberships
+from rolecall.services.chime_sdk_messaging.relating import relate
 from rolecall.services.chime_sdk_messaging.roles import Standing, absent, named_identity, standing, standing_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import channel_relations as relations
 from rolecall.storage.channel_relations import BAN, MODERATOR, Relation
-
-# AWS General Reference, Amazon Chime SDK endpoints and quotas.
-MAXIMUM_MODERATORS = 1000
 
 
 @operation(SERVICE, "CreateChannelModerator")
@@ -34,12 +30,9 @@ def create_moderator(call: Call, *, ChannelArn: str, ChannelModeratorArn: str, C
         raise conflict(f"{ChannelModeratorArn} is a moderator of the channel already.")
     if moderator.has(BAN):
         raise forbidden(f"{ChannelModeratorArn} is banned from the channel.")
-    if relations.count(call.db, relation=MODERATOR, channel_key=acting.channel.key) >= MAXIMUM_MODERATORS:
-        raise limit_exceeded(f"A channel may have at most {MAXIMUM_MODERATORS} moderators.")
     if acting.is_elastic:
         remove_memberships(acting, moderator)
-    made = related(call, acting.channel, MODERATOR, ChannelModeratorArn, moderator.identity, ChimeBearer)
-    relations.add(call.db, made)
+    relate(call, acting.channel, MODERATOR, ChannelModeratorArn, moderator.identity, ChimeBearer)
     shown = named(ChannelModeratorArn, moderator.identity.content)
     return {"ChannelArn": ChannelArn, "ChannelModerator": shown}
 

@@ -107,10 +107,17 @@ class Standing:
         raise forbidden(f"{self.arn} may not read the channel: it is private.")
 
     def must_read_messages(self, sub_channel_id: str) -> None:
-        """In an elastic channel, a member reads its own sub-channel, and a moderator reads all of them."""
+        """In an elastic channel, a member reads its own sub-channel, and a moderator reads all of them.
+
+        Raises AwsError ForbiddenException, NotFoundException for a sub-channel that is not there (not recorded).
+        """
         self.must_read()
-        if self.is_elastic and not self.moderates:
+        if not self.is_elastic:
+            return
+        if not self.moderates:
             self.must_be_member(sub_channel_id)
+        elif sub_channel_id and sub_channel_id not in dict(relations.sub_channels(self.call.db, self.channel.key)):
+            raise AwsError("NotFoundException", f"Sub-channel {sub_channel_id} was not found.")
 
     def sub_channel(self, sub_channel_id: str | None) -> str:
         """The sub-channel of a message; empty in a channel without sub-channels. Raises BadRequestException."""
