@@ -23,6 +23,7 @@ from reserved_ports import reserved_port
 import rolecall
 from rolecall import BadConfigError, Rolecall, UnknownIdentityError
 from rolecall.app import open_database
+from rolecall.call_log.writer import DecisionLog
 from rolecall.clock import Clock
 from rolecall.ids import Identifiers
 from rolecall.kit.configs import prepared_world
@@ -360,13 +361,20 @@ def test_decisions_are_newest_first_and_say_why() -> None:
         assert abs(assumed.time - datetime.now(UTC)) < timedelta(minutes=10)
 
 
-def test_more_calls_than_the_queue_holds_are_all_recorded() -> None:
+def test_more_calls_than_the_queue_holds_are_all_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes: list[Any] = []
+    record = DecisionLog.record
+
+    def keep(log: DecisionLog, outcome: Any) -> None:
+        outcomes.append(outcome)
+        record(log, outcome)
+
+    monkeypatch.setattr(DecisionLog, "record", keep)
     with Rolecall() as sandbox:
-        answer = sandbox._parts.sandbox.observe
         sandbox.client("sts").get_caller_identity()
-        _, outcome = sandbox._parts.decisions._allowed[0]
+        answer = sandbox._parts.sandbox.observe
         for _ in range(4999):
-            answer(outcome)
+            answer(outcomes[0])
         assert len(sandbox.decisions) == 5000
 
 
