@@ -147,6 +147,6 @@ def _summary(session: SignInSession) -> Answer:
 def _position(call: Call, scope: tuple[str, ...], token: str) -> tuple[int, str]:
     try:
         issued_at_seconds, session_id = json.loads(open_page(call.keys, scope, urlsafe_b64decode(token).decode()))
-    except (BadTokenError, ValueError) as error:
+    except (BadTokenError, ValueError, RecursionError) as error:
         raise invalid(NEXT_TOKEN_MESSAGE) from error
     return issued_at_seconds, session_id
