@@ -27,6 +27,8 @@ class CpuTimes:
         self._tests: Counter[str] = Counter()
         self._seconds: Counter[str] = Counter()
         self._other_seconds = 0.0
+        # In tests of this process.
+        self._own_seconds = 0.0
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -34,12 +36,14 @@ class CpuTimes:
         result = yield
         file = item.nodeid.partition("::")[0]
         self._tests[file] += 1
-        self._seconds[file] += _spent_seconds() - begun
+        spent = _spent_seconds() - begun
+        self._seconds[file] += spent
+        self._own_seconds += spent
         return result
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        self._other_seconds += _spent_seconds() - sum(self._seconds.values())
+        self._other_seconds += _spent_seconds() - self._own_seconds
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
             output[_WORKER_OUTPUT] = [dict(self._tests), dict(self._seconds), self._other_seconds]

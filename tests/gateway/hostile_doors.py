@@ -49,9 +49,9 @@ from rolecall.web.pushing import connecting, established
 Door = Callable[[random.Random], int]
 
 
-def doors(calls: Any, pages: Any) -> Mapping[str, Door]:
+def doors(calls: Any, pages: Any, runner: asyncio.Runner) -> Mapping[str, Door]:
     """Every door, of two sandboxes with ``DECLARED``. Pages have one of their own, because they can move its clock."""
-    application, runner = calls.application, asyncio.Runner()
+    application = calls.application
     user = _app_instance_user(calls)
     rules = [rule for rule in pages.application.url_map.iter_rules() if rule.rule.startswith("/")]
 

@@ -6,6 +6,7 @@ the seed of a hundred requests, because drawing each part of a request costs mor
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import os
@@ -13,7 +14,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import hostile_requests
@@ -47,8 +48,9 @@ def worlds(make_shared_world: Any) -> tuple[Any, Any]:
 
 
 @pytest.fixture(scope="module")
-def every_door(worlds: Any) -> Mapping[str, Door]:
-    return doors(*worlds)
+def every_door(worlds: Any) -> Iterator[Mapping[str, Door]]:
+    with asyncio.Runner() as runner:
+        yield doors(*worlds, runner)
 
 
 class Trial:
