@@ -113,8 +113,9 @@ def press(browser: Any, element: Any) -> None:
 def complaints(browser: Any) -> list[str]:
     """What the browser refused to load or run, and errors of scripts."""
     said = (entry["message"] for entry in browser.get_log("browser"))
-    # The browser asks for an icon by itself, and a page that shows an error is one.
-    return [message for message in said if "favicon" not in message and "/no-such-page" not in message]
+    # The browser asks for an icon by itself, its own first page has scripts, and a page that shows an error is one.
+    others = ("favicon", "/no-such-page")
+    return [text for text in said if not text.startswith("chrome://") and not any(each in text for each in others)]
 
 
 def barriers(browser: Any) -> list[str]:
