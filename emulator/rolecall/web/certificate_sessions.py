@@ -19,10 +19,10 @@ from rolecall.delivery.issuing import Means, service_caller
 from rolecall.errors import AwsError
 from rolecall.faults.active import NOT_STRUCK, Struck
 from rolecall.faults.rules import CallFacts
+from rolecall.gateway.road import unexpected
 from rolecall.http import DroppedConnectionError, HttpAnswer, HttpRequest
 from rolecall.printable import printable
 from rolecall.sandbox import Sandbox
-from rolecall.storage.engine import database_failure
 from rolecall.waits import LONG_WORK, Pause, Steps
 from rolecall.wire import encode_error
 
@@ -72,12 +72,7 @@ class _Road:
         except AwsError as error:
             self._error = error
         except Exception as error:
-            failure = database_failure(error)
-            if failure:
-                log.error("%s %s", self._request_id, failure)
-            else:
-                log.error("%s failed unexpectedly", self._request_id, exc_info=error)
-            self._error = AwsError("ServiceUnavailable" if failure else "InternalFailure")
+            self._error = unexpected(self._request_id, error)
         return encode_error(SERVICE, self._error, self._request_id, self._request)
 
     def _create(self) -> dict[str, Any]:
