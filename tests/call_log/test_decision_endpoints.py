@@ -166,7 +166,7 @@ def test_what_is_not_there_is_not_found(world: Any, log: DecisionLog, name: str)
 
 
 def test_left_out_calls_are_counted(world: Any, log: DecisionLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rolecall.call_log.writer.ALLOWED_LIMIT", 2)
+    monkeypatch.setattr("rolecall.call_log.waiting_calls.ALLOWED_LIMIT", 2)
     for _ in range(5):
         world.client("sts").get_caller_identity()
     assert get(world, "")[1]["dropped"] == {"allowed": 3, "refused": 0}

@@ -65,17 +65,51 @@ class CallCounts:
     dropped: dict[str, int]
 
 
-def add_counts(driver: LogDriver, calls: Iterable[CountedCall]) -> None:
-    """Count calls, in the caller's transaction."""
-    counts: Counter[tuple[str, str, str, int]] = Counter()
-    latencies: dict[tuple[str, int], list[float]] = {}
+class Tally:
+    """Counts of some calls, before they are added to the log's."""
+
+    __slots__ = ("calls", "latencies")
+
+    def __init__(self) -> None:
+        self.calls: Counter[tuple[str, str, str, int]] = Counter()
+        # By service and bucket: how many, and the sum of their seconds.
+        self.latencies: dict[tuple[str, int], tuple[int, float]] = {}
+
+    def count(self, call: CountedCall) -> None:
+        service, _, _, _, latency_seconds = call
+        self.calls[call[:4]] += 1
+        key = (service, bisect_left(LATENCY_BOUNDS_SECONDS, latency_seconds))
+        calls, seconds = self.latencies.get(key, (0, 0.0))
+        self.latencies[key] = (calls + 1, seconds + latency_seconds)
+
+    def add(self, other: Tally) -> None:
+        self.calls.update(other.calls)
+        for key, (more, more_seconds) in other.latencies.items():
+            calls, seconds = self.latencies.get(key, (0, 0.0))
+            self.latencies[key] = (calls + more, seconds + more_seconds)
+
+
+class PackedCalls(NamedTuple):
+    """Several calls on their way to the log: what is counted, and their rows as one ``text`` of the log's keeper."""
+
+    calls: int
+    first_at_seconds: float
+    last_at_seconds: float
+    tally: Tally
+    text: str
+
+
+def tally_of(calls: Iterable[CountedCall]) -> Tally:
+    tally = Tally()
     for call in calls:
-        counts[call[:4]] += 1
-        service, *_, latency_seconds = call
-        bucket = bisect_left(LATENCY_BOUNDS_SECONDS, latency_seconds)
-        latencies.setdefault((service, bucket), []).append(latency_seconds)
-    driver.executemany(_ADD_CALLS, [(*key, count) for key, count in counts.items()])
-    driver.executemany(_ADD_LATENCIES, [(*key, len(found), sum(found)) for key, found in latencies.items()])
+        tally.count(call)
+    return tally
+
+
+def add_counts(driver: LogDriver, tally: Tally) -> None:
+    """Count calls, in the caller's transaction."""
+    driver.executemany(_ADD_CALLS, [(*key, count) for key, count in tally.calls.items()])
+    driver.executemany(_ADD_LATENCIES, [(*key, *found) for key, found in tally.latencies.items()])
 
 
 def read_counts(driver: LogDriver, dropped: dict[str, int]) -> CallCounts:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
 
 from rolecall.storage import call_counts
-from rolecall.storage.call_counts import CallCounts
+from rolecall.storage.call_counts import CallCounts, PackedCalls, Tally, tally_of
 from rolecall.storage.log_keepers import LogDriver, LogKeeper, keeper_of
 from rolecall.storage.log_keepers import LogUnavailableError as LogUnavailableError
 from rolecall.storage.log_keepers import decision_log_path as decision_log_path
@@ -174,7 +174,7 @@ _SCHEMA = (
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value REAL NOT NULL)",
     *call_counts.SCHEMA,
 )
-_TABLES = ("calls", "refusals", "policies", "refusal_policies", "facts", *call_counts.TABLES)
+_TABLES = ("refusals", "policies", "refusal_policies", "facts", *call_counts.TABLES)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM calls"  # noqa: S608
 _KEPT = f"position > (SELECT max(position) FROM calls) - {KEPT_CALLS}"  # noqa: S608
 _REFUSAL_COLUMNS = ("position", "request_id", "account_id", "organization_id", "region", "at_seconds", "explanation")
@@ -211,31 +211,78 @@ class DecisionStore:
     def exists(self) -> bool:
         return self._keeper.exists()
 
+    @property
+    def packs(self) -> bool:
+        """Whether :meth:`pack` saves anything."""
+        return self._keeper.packs
+
+    def pack(self, calls: Sequence[LoggedCall]) -> PackedCalls:
+        """Many calls as :meth:`write` takes them best. Raises ValueError when one of their texts cannot be stored."""
+        received = [call.received_at_seconds for call in calls]
+        return PackedCalls(
+            len(calls), min(received), max(received), tally_of(map(_COUNTED, calls)), self._keeper.packed(calls)
+        )
+
     def write(
         self,
-        calls: Sequence[LoggedCall],
+        calls: Sequence[LoggedCall | PackedCalls],
         details: Mapping[str, RefusalDetails],
         dropped: Mapping[str, int],
         now_seconds: float,
     ) -> None:
         """Add calls, oldest first, with ``details`` by request id. ``dropped`` counts lost calls by kind."""
         with self._transaction() as driver:
-            cleared = _fact(driver, "cleared_at_seconds")
-            kept = [call for call in calls if not cleared - _HELD_SECONDS <= call.received_at_seconds < cleared]
-            position = _next_position(driver)
-            self._keeper.append(driver, kept, position)
-            call_counts.add_counts(driver, map(_COUNTED, kept))
-            if details:
-                for offset, call in enumerate(kept):
+            first = position = self._keeper.next_position(driver)
+            tally = Tally()
+            for rows, packed in self._parts(calls, _fact(driver, "cleared_at_seconds")):
+                if packed:
+                    self._keeper.append_packed(driver, [(each.text, each.calls) for each in packed], position)
+                    position += sum(each.calls for each in packed)
+                    for each in packed:
+                        tally.add(each.tally)
+                    continue
+                self._keeper.append(driver, rows, position)
+                tally.add(tally_of(map(_COUNTED, rows)))
+                for offset, call in enumerate(rows if details else ()):
                     if call.request_id in details:
                         _insert_details(driver, position + offset, details[call.request_id])
+                position += len(rows)
+            call_counts.add_counts(driver, tally)
             for name, count in dropped.items():
                 if count:
                     _set_fact(driver, f"dropped_{name}", _fact(driver, f"dropped_{name}") + count)
-            self._calls_until_prune -= len(kept)
+            self._calls_until_prune -= position - first
             if self._calls_until_prune <= 0:
                 self._calls_until_prune = _PRUNE_AFTER_CALLS
-                _prune(driver, now_seconds)
+                self._prune(driver, now_seconds)
+
+    def _parts(
+        self, calls: Sequence[LoggedCall | PackedCalls], cleared_at_seconds: float
+    ) -> Iterator[tuple[list[LoggedCall], list[PackedCalls]]]:
+        """The calls that were not cleared, in order, in few parts: rows alone, or packed calls alone."""
+        since = cleared_at_seconds - _HELD_SECONDS
+        rows: list[LoggedCall] = []
+        packed: list[PackedCalls] = []
+        for each in calls:
+            whole = isinstance(each, PackedCalls) and (
+                each.last_at_seconds < since or each.first_at_seconds >= cleared_at_seconds
+            )
+            if rows if whole else packed:
+                yield rows, packed
+                rows, packed = [], []
+            if isinstance(each, LoggedCall):
+                rows += [call for call in (each,) if not since <= call.received_at_seconds < cleared_at_seconds]
+            elif whole:
+                packed.append(each)
+            else:
+                found = (LoggedCall(*row) for row in self._keeper.unpacked(each.text))
+                rows += [call for call in found if not since <= call.received_at_seconds < cleared_at_seconds]
+        if rows or packed:
+            yield rows, packed
+
+    def unpack_some(self) -> bool:
+        """Do some of the work that the next reader would have to wait for. Returns whether more is left."""
+        return self._keeper.unpack_some(_SCHEMA)
 
     def calls(self, wanted: CallFilter, *, as_written: bool = False) -> list[LoggedCall]:
         """The matching calls, newest first by the machine's clock, because each process writes at its own time.
@@ -251,8 +298,8 @@ class DecisionStore:
 
     def newest_place(self) -> LogPlace:
         """The place behind the last call."""
-        with self._reading() as driver:
-            return _newest_place(driver)
+        with self._reading_no_calls() as driver:
+            return self._newest_place(driver)
 
     def calls_after(self, place: LogPlace, wanted: CallFilter) -> tuple[LogPlace, list[LoggedCall]]:
         """The place behind the last call, and the matching calls that were written after ``place``, the last first.
@@ -262,7 +309,7 @@ class DecisionStore:
         conditions, values = self._conditions(wanted)
         query = f"{_SELECT} WHERE {conditions} AND position > ? AND position <= ? {_LAST_WRITTEN_FIRST}"
         with self._reading() as driver:
-            newest = _newest_place(driver)
+            newest = self._newest_place(driver)
             if newest == place:
                 return newest, []
             since = place.position if place.cleared_at_seconds == newest.cleared_at_seconds else 0
@@ -350,7 +397,7 @@ class DecisionStore:
             "SELECT p.digest, p.document FROM refusal_policies r JOIN policies p ON p.digest = r.digest "
             "WHERE r.position = ? ORDER BY p.digest"
         )
-        with self._reading() as driver:
+        with self._reading_no_calls() as driver:
             row = driver.execute(query, (request_id,)).fetchone()
             if row is None or (now_seconds is not None and row[5] <= now_seconds - KEPT_DETAILS_SECONDS):
                 return None
@@ -360,13 +407,13 @@ class DecisionStore:
 
     def dropped(self) -> dict[str, int]:
         """How many calls were not logged because too many came at once."""
-        with self._reading() as driver:
+        with self._reading_no_calls() as driver:
             return {kind: int(_fact(driver, f"dropped_{kind}")) for kind in ("allowed", "refused")}
 
     def forgotten(self) -> int:
         """How many logged calls were removed because newer ones came."""
-        with self._reading() as driver:
-            return max(0, _next_position(driver) - 1 - KEPT_CALLS)
+        with self._reading_no_calls() as driver:
+            return max(0, self._keeper.next_position(driver) - 1 - KEPT_CALLS)
 
     def kept_calls(self) -> int:
         """How many calls the log holds now."""
@@ -376,12 +423,13 @@ class DecisionStore:
     def counts(self) -> CallCounts:
         """The counts of all kinds of calls, also of calls that the log has removed."""
         dropped = self.dropped()
-        with self._reading() as driver:
+        with self._reading_no_calls() as driver:
             return call_counts.read_counts(driver, dropped)
 
     def clear(self, now_wall_seconds: float) -> None:
         """Remove everything. Calls of other processes that came before now and are written later are not logged."""
         with self._transaction() as driver:
+            self._keeper.forget(driver, self._keeper.next_position(driver))
             for table in _TABLES:
                 driver.execute(f"DELETE FROM {table}")  # noqa: S608
             _set_fact(driver, "cleared_at_seconds", now_wall_seconds)
@@ -389,19 +437,26 @@ class DecisionStore:
     def close(self) -> None:
         self._keeper.close()
 
+    def _prune(self, driver: LogDriver, now_seconds: float) -> None:
+        oldest = self._keeper.next_position(driver) - KEPT_CALLS
+        self._keeper.forget(driver, oldest)
+        driver.execute(
+            "DELETE FROM refusals WHERE position < ? OR at_seconds <= ?", (oldest, now_seconds - KEPT_DETAILS_SECONDS)
+        )
+        driver.execute("DELETE FROM refusal_policies WHERE position NOT IN (SELECT position FROM refusals)")
+        driver.execute("DELETE FROM policies WHERE digest NOT IN (SELECT digest FROM refusal_policies)")
+
+    def _newest_place(self, driver: LogDriver) -> LogPlace:
+        return LogPlace(_fact(driver, "cleared_at_seconds"), self._keeper.next_position(driver) - 1)
+
     def _transaction(self) -> AbstractContextManager[LogDriver]:
         return self._keeper.transaction(_SCHEMA)
 
     def _reading(self) -> AbstractContextManager[LogDriver]:
         return self._keeper.reading(_SCHEMA)
 
-
-def _next_position(driver: LogDriver) -> int:
-    return int(driver.execute("SELECT coalesce(max(position), 0) + 1 FROM calls").fetchone()[0])
-
-
-def _newest_place(driver: LogDriver) -> LogPlace:
-    return LogPlace(_fact(driver, "cleared_at_seconds"), _next_position(driver) - 1)
+    def _reading_no_calls(self) -> AbstractContextManager[LogDriver]:
+        return self._keeper.reading(_SCHEMA, calls=False)
 
 
 def _insert_details(driver: LogDriver, position: int, details: RefusalDetails) -> None:
@@ -422,16 +477,6 @@ def _insert_details(driver: LogDriver, position: int, details: RefusalDetails) -
             _packed(details.explanation),
         ),
     )
-
-
-def _prune(driver: LogDriver, now_seconds: float) -> None:
-    oldest = _next_position(driver) - KEPT_CALLS
-    driver.execute("DELETE FROM calls WHERE position < ?", (oldest,))
-    driver.execute(
-        "DELETE FROM refusals WHERE position < ? OR at_seconds <= ?", (oldest, now_seconds - KEPT_DETAILS_SECONDS)
-    )
-    driver.execute("DELETE FROM refusal_policies WHERE position NOT IN (SELECT position FROM refusals)")
-    driver.execute("DELETE FROM policies WHERE digest NOT IN (SELECT digest FROM refusal_policies)")
 
 
 def _fact(driver: LogDriver, name: str) -> float:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from rolecall.storage.dialects import parsed_url
 
 # A log of another version is replaced by an empty one, not migrated.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 IN_MEMORY = ":memory:"
 LogUnavailableError = (sqlite3.Error, SQLAlchemyError)
 
@@ -36,6 +36,8 @@ class LogKeeper(Protocol):
     in_memory: bool
     # Whether servers that know nothing of each other write to it.
     shared: bool
+    # Whether :meth:`packed` saves anything.
+    packs: bool
     # The function of two texts that finds the second in the first; 0 when it is not there.
     position_in: str
     # The unique id of a call's caller, from its identity.
@@ -47,11 +49,32 @@ class LogKeeper(Protocol):
     def transaction(self, schema: Sequence[str]) -> AbstractContextManager[LogDriver]:
         """A driver for writing, while no other process writes to the log. Raises LogUnavailableError."""
 
-    def reading(self, schema: Sequence[str]) -> AbstractContextManager[LogDriver]:
-        """A driver for reading. Raises LogUnavailableError."""
+    def reading(self, schema: Sequence[str], *, calls: bool = True) -> AbstractContextManager[LogDriver]:
+        """A driver for reading one state of the log; without ``calls``, not the table of calls.
+
+        Raises LogUnavailableError.
+        """
 
     def append(self, driver: Any, calls: Sequence[Sequence[Any]], position: int) -> None:
         """Add rows to the table ``calls``, in a transaction. The first gets this position."""
+
+    def packed(self, calls: Sequence[Sequence[Any]]) -> str:
+        """Rows as one text. Raises ValueError when one of their texts cannot be stored."""
+
+    def unpacked(self, text: str) -> list[list[Any]]:
+        """The rows in such a text."""
+
+    def append_packed(self, driver: Any, texts: Sequence[tuple[str, int]], position: int) -> None:
+        """Add the rows in some such texts, each with their number, in a transaction. The first gets this position."""
+
+    def next_position(self, driver: Any) -> int:
+        """The position after the last row."""
+
+    def forget(self, driver: Any, before: int) -> None:
+        """Remove the rows before this position, in a transaction. A few more may stay for a while."""
+
+    def unpack_some(self, schema: Sequence[str]) -> bool:
+        """Do some of the work that the next reader would have to wait for. Returns whether more is left."""
 
     def close(self) -> None:
         """Close the connection. It is opened again when it is needed."""

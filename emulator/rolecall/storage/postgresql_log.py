@@ -53,6 +53,8 @@ class PostgresqlLog:
 
     in_memory = False
     shared = True
+    # COPY takes a row in a few microseconds, and other servers read it a moment later.
+    packs = False
     position_in = "strpos"
     entity_id = "identity::json ->> 'entity_id'"
 
@@ -72,12 +74,31 @@ class PostgresqlLog:
             yield _Driver(link, prepares=True)
 
     @contextmanager
-    def reading(self, schema: Sequence[str]) -> Iterator[_Driver]:
+    def reading(self, schema: Sequence[str], *, calls: bool = True) -> Iterator[_Driver]:
         with self._turn, self._begun(schema, b"BEGIN") as link:
             yield _Driver(link, prepares=False)
 
     def append(self, driver: _Driver, calls: Sequence[Sequence[Any]], position: int) -> None:
         driver.copy("calls", [(position + offset, *call) for offset, call in enumerate(calls)])
+
+    def packed(self, calls: Sequence[Sequence[Any]]) -> str:
+        raise NotImplementedError
+
+    def unpacked(self, text: str) -> list[list[Any]]:
+        raise NotImplementedError
+
+    def append_packed(self, driver: _Driver, texts: Sequence[tuple[str, int]], position: int) -> None:
+        raise NotImplementedError
+
+    def next_position(self, driver: _Driver) -> int:
+        found = driver.execute("SELECT coalesce(max(position), 0) + 1 FROM calls").fetchone()
+        return 1 if found is None else int(found[0])
+
+    def forget(self, driver: _Driver, before: int) -> None:
+        driver.execute("DELETE FROM calls WHERE position < ?", (before,))
+
+    def unpack_some(self, _schema: Sequence[str]) -> bool:
+        return False
 
     def close(self) -> None:
         with self._turn:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import logging
 import os
 import sqlite3
@@ -32,6 +34,11 @@ LOST_MESSAGE = (
 )
 OTHER_DATABASE_MESSAGE = "{path} is another database, not a decision log, so Rolecall leaves it alone"
 _CACHE_KILOBYTES = 256
+# A server that answers thousands of calls in a second must not spend a third of its time on a table that hardly anyone
+# reads. So it writes many calls as one text. The next reader turns them into rows, or the log's thread when it is idle.
+_PACKED_SCHEMA = "CREATE TABLE packed (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, calls TEXT NOT NULL)"
+# How many texts are unpacked in a transaction. Writers wait meanwhile.
+_UNPACKED_AT_ONCE = 8
 # SQLite writes the rows of one INSERT in one step, without the interpreter's lock. Afterwards the thread waits for the
 # lock, and the thread that holds it has to stop. So each statement costs more than a row.
 _MOST_ROWS_PER_STATEMENT = 128
@@ -41,6 +48,7 @@ class SqliteLog:
     """See :class:`rolecall.storage.log_keepers.LogKeeper`."""
 
     shared = False
+    packs = True
     position_in = "instr"
     entity_id = "json_extract(identity, '$.entity_id')"
 
@@ -53,6 +61,8 @@ class SqliteLog:
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._turn = threading.Lock()
+        # Whether this process has written a text since it last found none.
+        self._has_packed = True
 
     def exists(self) -> bool:
         return self.in_memory or Path(self._path).is_file()
@@ -71,9 +81,22 @@ class SqliteLog:
                 raise
 
     @contextmanager
-    def reading(self, schema: Sequence[str]) -> Iterator[sqlite3.Connection]:
+    def reading(self, schema: Sequence[str], *, calls: bool = True) -> Iterator[sqlite3.Connection]:
+        if calls:
+            self._unpack(schema)
         with self._turn, self._corrupt_file_put_aside():
-            yield self._opened(schema)
+            driver = self._opened(schema)
+            driver.execute("BEGIN")
+            try:
+                if calls and driver.execute("SELECT 1 FROM packed LIMIT 1").fetchone() is not None:
+                    # Written a moment ago. A reader must not see later calls without these.
+                    driver.execute("COMMIT")
+                    driver.execute("BEGIN IMMEDIATE")
+                    self._unpack_texts(driver, None, -1)
+                yield driver
+            finally:
+                if driver.in_transaction:
+                    driver.execute("COMMIT")
 
     def append(self, driver: sqlite3.Connection, calls: Sequence[Sequence[Any]], position: int) -> None:
         start, rows = 0, _MOST_ROWS_PER_STATEMENT
@@ -85,8 +108,67 @@ class SqliteLog:
             for offset in range(start, start + rows):
                 values.append(position + offset)
                 values += calls[offset]
-            driver.execute(_insert(len(calls[0]) + 1, rows), values)
+            driver.execute(_insert("calls", len(calls[0]) + 1, rows), values)
             start += rows
+
+    def packed(self, calls: Sequence[Sequence[Any]]) -> str:
+        # Each different value once, and for each row the numbers of its values: the calls of a program are much alike.
+        values = dict.fromkeys(itertools.chain.from_iterable(calls))
+        numbers = dict(zip(values, itertools.count(), strict=False))
+        rows = [[numbers[value] for value in call] for call in calls]
+        text = json.dumps([list(values), rows], ensure_ascii=False, separators=(",", ":"))
+        if not text.isascii():
+            # SQLite stores no text that is not valid Unicode.
+            text.encode()
+        return text
+
+    def unpacked(self, text: str) -> list[list[Any]]:
+        values, rows = json.loads(text)
+        return [[values[number] for number in row] for row in rows]
+
+    def append_packed(self, driver: sqlite3.Connection, texts: Sequence[tuple[str, int]], position: int) -> None:
+        values: list[object] = []
+        for text, count in texts:
+            values += (position, position + count - 1, text)
+            position += count
+        # In one statement, for the same reason as the rows.
+        driver.execute(_insert("packed", 3, len(texts)), values)
+        self._has_packed = True
+
+    def next_position(self, driver: sqlite3.Connection) -> int:
+        last = "max(coalesce((SELECT max(position) FROM calls), 0), coalesce((SELECT max(last) FROM packed), 0))"
+        return int(driver.execute(f"SELECT {last} + 1").fetchone()[0])
+
+    def forget(self, driver: sqlite3.Connection, before: int) -> None:
+        driver.execute("DELETE FROM calls WHERE position < ?", (before,))
+        driver.execute("DELETE FROM packed WHERE last < ?", (before,))
+
+    def unpack_some(self, schema: Sequence[str]) -> bool:
+        if self._has_packed:
+            self._has_packed = self._unpack_next(schema, 1)
+        return self._has_packed
+
+    def _unpack(self, schema: Sequence[str]) -> None:
+        """Turn all texts that are there now into rows. Other threads and processes have their turns in between."""
+        with self._turn, self._corrupt_file_put_aside():
+            (newest,) = self._opened(schema).execute("SELECT max(first) FROM packed").fetchone()
+        if newest is not None:
+            while self._unpack_next(schema, _UNPACKED_AT_ONCE, newest):
+                pass
+
+    def _unpack_next(self, schema: Sequence[str], texts: int, newest: int | None = None) -> bool:
+        """Turn the oldest texts into rows, up to the one at ``newest``. Returns whether there may be more."""
+        with self.transaction(schema) as driver:
+            return self._unpack_texts(driver, newest, texts) == texts
+
+    def _unpack_texts(self, driver: sqlite3.Connection, newest: int | None, limit: int) -> int:
+        """Turn the oldest texts into rows, up to the one at ``newest``. Returns how many. A limit of -1 is none."""
+        query = "SELECT first, calls FROM packed WHERE first <= coalesce(?, first) ORDER BY first LIMIT ?"
+        found = driver.execute(query, (newest, limit)).fetchall()
+        for first, text in found:
+            self.append(driver, self.unpacked(text), first)
+            driver.execute("DELETE FROM packed WHERE first = ?", (first,))
+        return len(found)
 
     def close(self) -> None:
         with self._turn:
@@ -159,9 +241,9 @@ keeper = SqliteLog
 
 
 @cache
-def _insert(columns: int, rows: int) -> str:
+def _insert(table: str, columns: int, rows: int) -> str:
     places = "(" + ", ".join("?" * columns) + ")"
-    return f"INSERT INTO calls VALUES {', '.join([places] * rows)}"  # noqa: S608  the places of values, and no values
+    return f"INSERT INTO {table} VALUES {', '.join([places] * rows)}"  # noqa: S608  the places of values, and no values
 
 
 def _prepare(driver: sqlite3.Connection, schema: Sequence[str], shown_place: str) -> None:
@@ -181,7 +263,7 @@ def _prepare(driver: sqlite3.Connection, schema: Sequence[str], shown_place: str
         for name in _tables(driver):
             quoted = name.replace('"', '""')
             driver.execute(f'DROP TABLE "{quoted}"')
-        for statement in schema:
+        for statement in (*schema, _PACKED_SCHEMA):
             driver.execute(statement)
         driver.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     driver.execute("COMMIT")
