@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, Protocol, cast
@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError
 
 from rolecall.storage.kept_reads import KeptReads, View
 from rolecall.storage.opened_files import OpenedFiles
+from rolecall.storage.shared_writes import SharedWrites
 
 # One module for each database, by the name that SQLAlchemy gives it.
 _MODULES = {"sqlite": "rolecall.storage.sqlite_dialect", "postgresql": "rolecall.storage.postgresql_dialect"}
@@ -88,6 +89,9 @@ class Dialect(Protocol):
 
     def begin(self, connection: Connection) -> None:
         """Begin a transaction for writing, and wait until no other writer is at work. Raises DatabaseError."""
+
+    def shared_writes(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> SharedWrites | None:
+        """How threads write in transactions of :meth:`Database.transaction` together; None if each has its own."""
 
     def raise_generation(self, connection: Connection) -> int:
         """Raise the generation, in the connection's transaction. Returns the new one."""

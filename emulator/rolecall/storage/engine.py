@@ -144,6 +144,8 @@ class Database:
         reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._kept = KeptReads()
         self._readers = _Readers(reading, self._turn, self._view)
+        # A database in memory waits for no disk.
+        self._shared = None if self.in_memory else self._dialect.shared_writes(self.transaction)
         self._let_go = weakref.finalize(self, _let_go, engine, self._readers.all, self._turn)
         # By generation: the entities whose rights changed with it, where this process made the change.
         self._changes: BoundedCache[int, frozenset[str]] = BoundedCache(_REMEMBERED_CHANGES)
@@ -187,8 +189,11 @@ class Database:
     def write(self, work: Callable[[Connection], _Result]) -> _Result:
         """Do the work in a transaction, and return its result. The work is done again if others made it fail.
 
+        The work of other threads may be done in the same transaction, and the work may be done by another thread.
         Raises what the work raises.
         """
+        if self._shared is not None:
+            return self._shared.write(work)
         for attempt in range(1, WRITE_ATTEMPTS + 1):
             try:
                 with self.transaction() as connection:

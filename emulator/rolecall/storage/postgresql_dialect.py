@@ -10,7 +10,7 @@ what the call knows is of an older state: SnapshotMovedError lets the call start
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
@@ -104,6 +104,10 @@ class _Postgresql:
         link.settle()
         link.end_reading()
         link.run(_BEGIN_WRITING)
+
+    def shared_writes(self, _transaction: Callable[[], AbstractContextManager[Connection]]) -> None:
+        # Its server already writes the ends of several transactions to the disk at once.
+        return None
 
     def raise_generation(self, connection: Connection) -> int:
         return number_of(link_of(connection).run(_RAISE_GENERATION))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from rolecall.storage.dialects import Readers
 from rolecall.storage.kept_reads import KeptReads, View, view_of
 from rolecall.storage.opened_files import OpenedFiles
 from rolecall.storage.private_files import file_of, keep_private
+from rolecall.storage.shared_writes import SharedWrites
 from rolecall.storage.write_ahead import write_ahead
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -79,6 +80,9 @@ class _Sqlite:
         except sqlite3.OperationalError as error:
             # As SQLAlchemy would raise it: callers tell a busy database from other problems.
             raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+
+    def shared_writes(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> SharedWrites:
+        return SharedWrites(transaction, self.savepoint, _is_in_transaction, BUSY_TIMEOUT_SECONDS)
 
     def raise_generation(self, connection: Connection) -> int:
         _driver_of(connection).execute(_RAISE_GENERATION_SQL)
@@ -143,6 +147,10 @@ DIALECT = _Sqlite()
 def _driver_of(connection: Connection) -> sqlite3.Connection:
     driver: Any = connection.connection.driver_connection
     return driver  # type: ignore[no-any-return]
+
+
+def _is_in_transaction(connection: Connection) -> bool:
+    return _driver_of(connection).in_transaction
 
 
 class _Snapshot:
