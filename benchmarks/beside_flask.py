@@ -42,11 +42,14 @@ def arguments_of(description: str | None) -> argparse.Namespace:
 @contextmanager
 def both_servers(name: str) -> Iterator[tuple[servers.Server, servers.Server]]:
     """The bare application, and Rolecall with a database in a file."""
+    servers.take_processor(0)
     with TemporaryDirectory() as folder, ExitStack() as stack:
         bare_port, port = servers.free_port(), servers.free_port()
         bare = stack.enter_context(servers.started("bare Flask", servers.bare_flask(bare_port), bare_port))
         command = servers.rolecall(port, f"sqlite:///{Path(folder) / f'{name}.db'}")
-        yield bare, stack.enter_context(servers.started("rolecall", command, port, "/_rolecall/health"))
+        ours = stack.enter_context(servers.started("rolecall", command, port, "/_rolecall/health"))
+        servers.take_processor(1)
+        yield bare, ours
 
 
 def compare(

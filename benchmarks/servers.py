@@ -58,6 +58,16 @@ class Server:
         return sum(shares), max(resident)
 
 
+def take_processor(number: int) -> None:
+    """Run on this processor from now on, as do the processes that are started from now on.
+
+    The servers share the first processor, and the load runs on the second. Otherwise a server whose threads need no
+    interpreter would have the second one, too. Does nothing where there is only one.
+    """
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {number})
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

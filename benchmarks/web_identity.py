@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 import urllib.request
@@ -81,10 +80,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="runs of each kind (default 5)")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8])
     arguments = parser.parse_args()
-    pinned = hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1
-    if pinned:
-        # The servers inherit the first processor. The load generator keeps the second.
-        os.sched_setaffinity(0, {0})
+    servers.take_processor(0)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         port = servers.free_port()
         bare = stack.enter_context(servers.started("bare Flask", servers.bare_flask(port), port))
@@ -93,8 +89,7 @@ def main() -> None:
         port = servers.free_port()
         command = servers.rolecall(port, f"sqlite:///{Path(folder) / 'rolecall.db'}", "--config", str(config))
         ours = stack.enter_context(servers.started("rolecall", command, port, "/_rolecall/health"))
-        if pinned:
-            os.sched_setaffinity(0, {1})
+        servers.take_processor(1)
         runs: list[tuple[servers.Server, str, bytes | list[bytes]]] = [(bare, "bare Flask", BARE)]
         for algorithm in ("RS256", "ES256"):
             tokens = [call(minted(ours.url, algorithm)) for _ in range(TOKENS)]

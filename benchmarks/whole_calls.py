@@ -9,7 +9,6 @@ Compare the ratios, not the rates. Needs the extra ``benchmark``.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import tempfile
 from contextlib import AbstractContextManager, ExitStack
@@ -32,9 +31,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=50_000, help="sessions issued before the second measurement")
     parser.add_argument("--without-moto", action="store_true")
     arguments = parser.parse_args()
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        # The servers run on the first processor, the load on the second.
-        os.sched_setaffinity(0, {0})
+    servers.take_processor(0)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         measure(arguments, folder, stack)
 
@@ -51,8 +48,7 @@ def measure(arguments: argparse.Namespace, folder: str, stack: ExitStack) -> Non
     if not arguments.without_moto:
         peer = _start(stack, "moto", servers.moto, INITIAL_NO_AUTH_ACTION_COUNT=str(servers.SETUP_CALLS_OF_MOTO))
         runs.append((peer, "moto AssumeRole", signed_requests.moto_request(peer.url)))
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(0, {1})
+    servers.take_processor(1)
     for connections in arguments.connections:
         compare(runs, connections, arguments.seconds, arguments.rounds)
     flatness(ours, signed, arguments.sessions, arguments.seconds)
