@@ -200,8 +200,7 @@ def test_only_changes_look_at_the_files(path: Path, database: Database, monkeypa
         iam.get_user(UserName="admin")
         client(application, "sts", "test", "test").get_caller_identity()
     assert looked == []
-    with database.transaction() as connection:
-        connection.exec_driver_sql("UPDATE generations SET value = value")
+    database.write(lambda connection: connection.exec_driver_sql("UPDATE generations SET value = value"))
     assert looked == [str(path), f"{path}-wal", f"{path}-shm"]
 
 
@@ -223,8 +222,8 @@ def test_a_database_that_is_closed_and_used_again_is_not_lost(path: Path) -> Non
         database.close()
     upgrade(database)
     path.unlink()
-    with pytest.raises(LostFileError), database.transaction():
-        pass
+    with pytest.raises(LostFileError):
+        database.write(lambda connection: None)
     database.close()
 
 

@@ -102,7 +102,7 @@ def test_writes_that_wait_share_a_transaction(
 ) -> None:
     held = Held(database, pool)
     begun: list[object] = []
-    transaction = database.transaction
+    transaction = database._writing
     monkeypatch.setattr(database._shared, "_transaction", lambda: begun.append(None) or transaction())
     futures = held.with_others(*(adds(f"{number}") for number in range(6)))
     assert [future.result(PATIENCE_SECONDS) for future in futures] == [f"{number}" for number in range(6)]

@@ -71,6 +71,8 @@ class Dialect(Protocol):
 
     # Whether :meth:`together` saves anything.
     gains_together: bool
+    # Whether connections for writing stay open, with the transactions of :meth:`transaction`.
+    holds_writers: bool
 
     def is_in_memory(self, url: URL) -> bool:
         """Whether the database disappears when it is closed."""
@@ -89,6 +91,9 @@ class Dialect(Protocol):
 
     def begin(self, connection: Connection) -> None:
         """Begin a transaction for writing, and wait until no other writer is at work. Raises DatabaseError."""
+
+    def transaction(self, connection: Connection) -> AbstractContextManager[Any]:
+        """A transaction for writing as :meth:`begin` begins it: committed, or undone when the block raises."""
 
     def shared_writes(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> SharedWrites | None:
         """How threads write in transactions of :meth:`Database.transaction` together; None if each has its own."""

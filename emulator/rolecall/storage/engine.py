@@ -145,8 +145,11 @@ class Database:
         self._kept = KeptReads()
         self._readers = _Readers(reading, self._turn, self._view)
         # A database in memory waits for no disk.
-        self._shared = None if self.in_memory else self._dialect.shared_writes(self.transaction)
-        self._let_go = weakref.finalize(self, _let_go, engine, self._readers.all, self._turn)
+        self._shared = None if self.in_memory else self._dialect.shared_writes(self._writing)
+        # Connections for writing that no thread uses now, if this database keeps them open.
+        self._idle_writers: list[Connection] = []
+        self._held_writers = self._writers.execution_options(isolation_level="AUTOCOMMIT")
+        self._let_go = weakref.finalize(self, _let_go, engine, self._readers.all, self._idle_writers, self._turn)
         # By generation: the entities whose rights changed with it, where this process made the change.
         self._changes: BoundedCache[int, frozenset[str]] = BoundedCache(_REMEMBERED_CHANGES)
 
@@ -196,30 +199,24 @@ class Database:
             return self._shared.write(work)
         for attempt in range(1, WRITE_ATTEMPTS + 1):
             try:
-                with self.transaction() as connection:
+                with self._writing() as connection:
                     return work(connection)
             except SQLAlchemyError as error:
                 if attempt == WRITE_ATTEMPTS or not self._dialect.may_retry(error):
                     raise
         raise AssertionError("the loop returns or raises")
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> AbstractContextManager[Connection]:
         """A connection for writing. Committed when the block ends, rolled back when it raises."""
-        if self._turn is None:
-            with self._transaction() as connection:
-                yield connection
-        else:
-            with self._turn, self._transaction() as connection:
-                yield connection
+        return self._noting(self._pooled)
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        """As :meth:`transaction`, faster. SQLAlchemy does not know of the transaction, so migrations cannot use it."""
+        return self._noting(self._held if self._dialect.holds_writers else self._pooled)
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with (
-            self._writer() as connection,
-            connection.get_transaction() or nullcontext(),
-            self._noted(connection) as (changed, parts),
-        ):
+    def _noting(self, begun: Callable[[], AbstractContextManager[Connection]]) -> Iterator[Connection]:
+        with self._turn or nullcontext(), begun() as connection, self._noted(connection) as (changed, parts):
             yield connection
             raised = self._dialect.raise_generation(connection) if changed else 0
             raised_reads = self._dialect.raise_reads(connection) if parts and connection.info.get(VIEW) else 0
@@ -230,6 +227,25 @@ class Database:
             self._changes.put(raised, frozenset(changed))
         if raised_reads:
             self._kept.changed(raised_reads, parts)
+
+    @contextmanager
+    def _pooled(self) -> Iterator[Connection]:
+        """A connection of the pool, in a transaction of SQLAlchemy."""
+        with self._writer() as connection, connection.get_transaction() or nullcontext():
+            yield connection
+
+    @contextmanager
+    def _held(self) -> Iterator[Connection]:
+        """A connection that stays open, in a transaction of the driver."""
+        try:
+            connection = self._idle_writers.pop()
+        except IndexError:
+            connection = self._held_writers.connect()
+        try:
+            with self._dialect.transaction(connection):
+                yield connection
+        finally:
+            self._idle_writers.append(connection)
 
     @contextmanager
     def _noted(self, connection: Connection) -> Iterator[tuple[set[str], set[str]]]:
@@ -311,13 +327,14 @@ class Database:
 
     def close(self) -> None:
         self._readers.forget()
-        _let_go(self._engine, self._readers.all, self._turn)
+        _let_go(self._engine, self._readers.all, self._idle_writers, self._turn)
         self._files.forget()
 
 
 def _let_go(
     engine: Engine,
     readers: dict[Connection, tuple[weakref.ref[threading.Thread], threading.RLock]],
+    idle_writers: list[Connection],
     only: threading.RLock | None,
 ) -> None:
     """Close all connections, also of threads that have ended or do not use theirs any more.
@@ -332,6 +349,8 @@ def _let_go(
                     reader.close()
             finally:
                 turn.release()
+    while idle_writers:
+        idle_writers.pop().close()
     if only is None:
         engine.dispose()
     elif only.acquire(timeout=_CLOSING_SECONDS):

@@ -75,6 +75,7 @@ class _Postgresql:
 
     # A read of the generation is a round trip.
     gains_together = True
+    holds_writers = False
 
     def __init__(self) -> None:
         # The purposes whose last snapshot needed a transaction. The next one begins it at once.
@@ -104,6 +105,10 @@ class _Postgresql:
         link.settle()
         link.end_reading()
         link.run(_BEGIN_WRITING)
+
+    def transaction(self, connection: Connection) -> AbstractContextManager[Any]:
+        # The pool replaces connections that the server has ended.
+        raise NotImplementedError
 
     def shared_writes(self, _transaction: Callable[[], AbstractContextManager[Connection]]) -> None:
         # Its server already writes the ends of several transactions to the disk at once.

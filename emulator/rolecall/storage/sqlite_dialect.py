@@ -46,6 +46,8 @@ class _Sqlite:
 
     # SQLite reads the generation in a few microseconds.
     gains_together = False
+    # SQLAlchemy's pool and its own transactions take longer than the database.
+    holds_writers = True
 
     def is_in_memory(self, url: URL) -> bool:
         return url.database in (None, "", ":memory:")
@@ -80,6 +82,18 @@ class _Sqlite:
         except sqlite3.OperationalError as error:
             # As SQLAlchemy would raise it: callers tell a busy database from other problems.
             raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+
+    @contextmanager
+    def transaction(self, connection: Connection) -> Iterator[None]:
+        self.begin(connection)
+        driver = _driver_of(connection)
+        try:
+            yield
+            driver.execute("COMMIT")
+        except BaseException:
+            # Already undone by SQLite after some errors, such as a full disk.
+            driver.rollback()
+            raise
 
     def shared_writes(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> SharedWrites:
         return SharedWrites(transaction, self.savepoint, _is_in_transaction, BUSY_TIMEOUT_SECONDS)

@@ -78,10 +78,10 @@ def percent_decode(text: str) -> str:
     first, *rest = shortened.split("%")
     pieces = [first]
     for part in rest:
-        character = _HEX.get(part[:2])
-        if character is None:
+        found = _HEX.get(part[:2])
+        if found is None:
             raise _broken_escape(text)
-        pieces.append(character)
+        pieces.append(found)
         pieces.append(part[2:])
     decoded = "".join(pieces)
     if "\x00" in decoded:
