@@ -23,12 +23,16 @@ Request = bytes | Sequence[bytes]
 
 
 class Measured(NamedTuple):
-    """A kind of call. ``again`` makes the requests of another round where each must be sent only once."""
+    """A kind of call. ``again`` makes the requests of another round where each must be sent only once.
+
+    ``keeps``: the bare application writes one row durably before it answers.
+    """
 
     request: Request
     answer_bytes: int
     bar: float | None = None
     again: Callable[[], Request] | None = None
+    keeps: bool = False
 
 
 def arguments_of(description: str | None) -> argparse.Namespace:
@@ -45,7 +49,8 @@ def both_servers(name: str) -> Iterator[tuple[servers.Server, servers.Server]]:
     servers.take_processor(0)
     with TemporaryDirectory() as folder, ExitStack() as stack:
         bare_port, port = servers.free_port(), servers.free_port()
-        bare = stack.enter_context(servers.started("bare Flask", servers.bare_flask(bare_port), bare_port))
+        kept = {"BARE_FLASK_DATABASE": str(Path(folder) / "bare.db")}
+        bare = stack.enter_context(servers.started("bare Flask", servers.bare_flask(bare_port), bare_port, **kept))
         command = servers.rolecall(port, f"sqlite:///{Path(folder) / f'{name}.db'}")
         ours = stack.enter_context(servers.started("rolecall", command, port, "/_rolecall/health"))
         servers.take_processor(1)
@@ -59,7 +64,8 @@ def compare(
     width = max(map(len, calls))
     print(f"{'':{width}}{'requests/s':>12}{'Flask':>9}{'of Flask':>10}{'bar':>6}{'CPU µs':>9}{'Flask':>8}")
     for name, call in calls.items():
-        floor = f"GET /{call.answer_bytes} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        path = f"/kept/{call.answer_bytes}" if call.keeps else f"/{call.answer_bytes}"
+        floor = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         found: dict[str, list[load.Result]] = {ours.name: [], bare.name: []}
         for number in range(arguments.rounds + 1):
             # The first round warms up.
