@@ -199,6 +199,19 @@ def make_world() -> Iterator[Any]:
     yield from _worlds()
 
 
+@pytest.fixture
+def make_still_world(make_world: Any) -> Any:
+    """Such a sandbox whose clock stands still at a moment: ``make_still_world(yaml_text, 1_900_000_000)``."""
+
+    def make(text: str, moment: float | str) -> WorldHandle:
+        handle: WorldHandle = make_world(text)
+        handle.clock.freeze()
+        handle.clock.set(moment)
+        return handle
+
+    return make
+
+
 @pytest.fixture(scope="module")
 def make_shared_world() -> Iterator[Any]:
     """The same for worlds that a module's tests share, because they leave them unchanged."""
