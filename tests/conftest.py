@@ -52,6 +52,7 @@ _SLOW = tuple(
     )
 )
 # Hashing a password is made as cheap as possible here. Installed code does not read this.
+_COLLECTION_THRESHOLDS = (20_000, 20, 50)
 _CHEAP_HASHING = "scrypt:128:8:1"
 _REAL_HASHING = password_rules._METHOD
 
@@ -119,6 +120,7 @@ def pytest_collection_finish() -> None:
     """Loaded and collected objects stay, so the garbage collector need not visit them again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_COLLECTION_THRESHOLDS)
 
 
 def pytest_unconfigure() -> None:
