@@ -16,6 +16,7 @@ import pytest
 import world_handle
 from cpu_times import CpuTimes
 from forked_commands import forked_commands
+from kept_work import keep_work
 from world_handle import WorldHandle, builtin_world, known_world
 
 from rolecall.services.iam.account import password_rules
@@ -52,6 +53,13 @@ _SLOW = tuple(
     )
 )
 # Hashing a password is made as cheap as possible here. Installed code does not read this.
+_OUTSIDE_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_ENDPOINT_URL",
+)
 _COLLECTION_THRESHOLDS = (20_000, 20, 50)
 _CHEAP_HASHING = "scrypt:128:8:1"
 _REAL_HASHING = password_rules._METHOD
@@ -82,6 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if gone:
         raise pytest.UsageError(f"conftest.py marks tests as slow that are not there: {gone}")
     config.pluginmanager.register(CpuTimes(), "cpu-times")
+    keep_work()
     world_handle.engine = config.option.engine
     amounts.everything, amounts.quick = config.option.everything, config.option.quick
     profile = getattr(config.option, "hypothesis_profile", None)
@@ -164,15 +173,17 @@ def _cheap_password_hashing() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def _no_outside_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _no_outside_credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps the developer's own AWS configuration out of every test."""
     empty = str(tmp_path_factory.getbasetemp() / "no-such-file")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", empty)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", empty)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _OUTSIDE_CREDENTIALS:
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_CONFIG_FILE", empty)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", empty)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
 
 
 @pytest.fixture
