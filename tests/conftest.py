@@ -186,6 +186,13 @@ def _no_outside_credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield
 
 
+@pytest.fixture(scope="module")
+def quick_collections() -> None:
+    """Let later garbage collections look only at objects that are made from now on. For modules that collect often."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def world() -> Iterator[WorldHandle]:
     """The built-in sandbox, fresh for each test."""
