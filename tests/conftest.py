@@ -132,6 +132,12 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(*_COLLECTION_THRESHOLDS)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Nothing here looks at the keywords, and each test's reports would take them from process to process."""
+    report.keywords = {}
+
+
 def pytest_unconfigure() -> None:
     postgresql_server.stop_all()
     forked_servers.end_forking_process()
