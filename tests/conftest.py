@@ -135,6 +135,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = sorted(chosen, key=lambda item: item.path not in slow)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Collect garbage between tests, so that hardly any collection falls into one.
+
+    In a test at the limit of recursion, the finalizers that a collection calls would fail.
+    """
+    young, middle, old = gc.get_count()
+    most_young, most_middle, most_old = _COLLECTION_THRESHOLDS
+    if young > most_young // 4:
+        gc.collect(0 if middle < most_middle else 1 if old < most_old else 2)
+
+
 def pytest_collection_finish() -> None:
     """Loaded and collected objects stay, so the garbage collector need not visit them again and again."""
     gc.collect()

@@ -26,7 +26,16 @@ from typing import Any
 # The modules that each process loads at its first command. The AWS CLI brings its own botocore, which replaces the
 # other one.
 _LOADED = {
-    "aws": ("awscli.clidriver", "awscli.handlers"),
+    # Not "awscli.handlers": it takes the home folder, and so the place of kept credentials, when it is loaded.
+    "aws": (
+        "awscli.clidriver",
+        "awscli.customizations.cloudformation",
+        "awscli.customizations.codedeploy.codedeploy",
+        "awscli.customizations.ec2.bundleinstance",
+        "fileinput",
+        "rsa",
+        "s3transfer.manager",
+    ),
     "rolecall": (
         "boto3",
         "hypothesis",
