@@ -3,9 +3,9 @@
 
     python3 run.py [options]           start the server, with the options of "rolecall serve"
     python3 run.py COMMAND ...         run another command of rolecall, for example: demo, check, operations
-    python3 run.py test [options]      run the tests, with the options of pytest: about 11 minutes on two cores
-    python3 run.py test --quick        run the quick tests, while you work: about 90 seconds
-    python3 run.py test --all          run the optional tests too, and more random cases: about two hours
+    python3 run.py test [options]      run the tests, with the options of pytest: about {test} on two cores
+    python3 run.py test --quick        run the quick tests, while you work: about {quick}
+    python3 run.py test --all          run the optional tests too, and more random cases: about {all}
     python3 run.py browser [options]   try the console in headless Chromium, with the options of pytest
     python3 run.py lint                run linter, formatter (check only) and type checker
 
@@ -26,7 +26,8 @@ ROOT = os.path.dirname(os.path.abspath(__file__))
 STAMP_NAME = "rolecall-stamp.json"
 EXTRAS = {"test": ["test"], "browser": ["browser", "test"], "lint": ["lint", "test"]}
 BROWSER_TESTS = ["tests/e2e/test_console_browser.py", "tests/e2e/test_console_contents_browser.py"]
-# By the options of "run.py test". docs/contributing.md says which tests each runs.
+# By the options of "run.py test". docs/contributing.md says which tests each runs. That page and the README repeat
+# the durations, and a test compares them with these.
 TEST_DURATIONS = {"": "11 minutes", "--quick": "90 seconds", "--all": "2 hours"}
 
 
@@ -36,7 +37,7 @@ class SetupError(Exception):
 
 def main(arguments):
     if arguments[:1] in (["--help"], ["-h"]):
-        print(__doc__.strip())
+        print(help_text())
         return 0
     try:
         check_python()
@@ -56,6 +57,11 @@ def main(arguments):
     if not arguments or (arguments[0].startswith("-") and arguments[0] != "--version"):
         arguments = ["serve", *arguments]
     return replace_process([script(python, "rolecall"), *arguments])
+
+
+def help_text():
+    names = {(option.strip("-") or "test"): duration for option, duration in TEST_DURATIONS.items()}
+    return __doc__.strip().format(**names)
 
 
 def check_python():

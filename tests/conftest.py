@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import importlib.util
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 import world_handle
 from cpu_times import CpuTimes
 from forked_commands import forked_commands
+from kept_work import keep_work
 from world_handle import WorldHandle, builtin_world, known_world
 
 from rolecall.services.iam.account import password_rules
@@ -52,6 +54,14 @@ _SLOW = tuple(
     )
 )
 # Hashing a password is made as cheap as possible here. Installed code does not read this.
+_OUTSIDE_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_ENDPOINT_URL",
+)
+_COLLECTION_THRESHOLDS = (20_000, 20, 50)
 _CHEAP_HASHING = "scrypt:128:8:1"
 _REAL_HASHING = password_rules._METHOD
 
@@ -81,6 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if gone:
         raise pytest.UsageError(f"conftest.py marks tests as slow that are not there: {gone}")
     config.pluginmanager.register(CpuTimes(), "cpu-times")
+    keep_work()
     world_handle.engine = config.option.engine
     amounts.everything, amounts.quick = config.option.everything, config.option.quick
     profile = getattr(config.option, "hypothesis_profile", None)
@@ -88,6 +99,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if hypothesis is not None and not profile:
         hypothesis.settings.register_profile("same", derandomize=True, max_examples=amounts.examples(100), **patient)
         hypothesis.settings.load_profile("same")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """One process more than there are cores: some tests wait for a server, a disk or a deadline."""
+    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return None
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + 1
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -115,10 +135,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = sorted(chosen, key=lambda item: item.path not in slow)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Collect garbage between tests, so that hardly any collection falls into one.
+
+    In a test at the limit of recursion, the finalizers that a collection calls would fail.
+    """
+    young, middle, old = gc.get_count()
+    most_young, most_middle, most_old = _COLLECTION_THRESHOLDS
+    if young > most_young // 4:
+        gc.collect(0 if middle < most_middle else 1 if old < most_old else 2)
+
+
 def pytest_collection_finish() -> None:
     """Loaded and collected objects stay, so the garbage collector need not visit them again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_COLLECTION_THRESHOLDS)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Nothing here looks at the keywords, and each test's reports would take them from process to process."""
+    report.keywords = {}
 
 
 def pytest_unconfigure() -> None:
@@ -162,15 +201,24 @@ def _cheap_password_hashing() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def _no_outside_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _no_outside_credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps the developer's own AWS configuration out of every test."""
     empty = str(tmp_path_factory.getbasetemp() / "no-such-file")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", empty)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", empty)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _OUTSIDE_CREDENTIALS:
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_CONFIG_FILE", empty)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", empty)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="module")
+def quick_collections() -> None:
+    """Let later garbage collections look only at objects that are made from now on. For modules that collect often."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -197,6 +245,19 @@ def _worlds() -> Iterator[Any]:
 def make_world() -> Iterator[Any]:
     """Sandboxes from declarations written in the test: ``make_world(yaml_text)``."""
     yield from _worlds()
+
+
+@pytest.fixture
+def make_still_world(make_world: Any) -> Any:
+    """Such a sandbox whose clock stands still at a moment: ``make_still_world(yaml_text, 1_900_000_000)``."""
+
+    def make(text: str, moment: float | str) -> WorldHandle:
+        handle: WorldHandle = make_world(text)
+        handle.clock.freeze()
+        handle.clock.set(moment)
+        return handle
+
+    return make
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ its own, with the pipes and quotes of a real shell. For POSIX.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
-import json
 import os
 import runpy
 import signal
@@ -26,21 +26,48 @@ from typing import Any
 # The modules that each process loads at its first command. The AWS CLI brings its own botocore, which replaces the
 # other one.
 _LOADED = {
-    "aws": ("awscli.clidriver",),
-    "rolecall": ("boto3", "jwt", "pytest", "rolecall.cli", "rolecall.commands.serve", "rolecall.kit"),
+    # Not "awscli.handlers": it takes the home folder, and so the place of kept credentials, when it is loaded.
+    "aws": (
+        "awscli.clidriver",
+        "awscli.customizations.cloudformation",
+        "awscli.customizations.codedeploy.codedeploy",
+        "awscli.customizations.ec2.bundleinstance",
+        "fileinput",
+        "rsa",
+        "s3transfer.manager",
+    ),
+    "rolecall": (
+        "boto3",
+        "hypothesis",
+        "jwt",
+        "pytest",
+        "unittest",
+        "rolecall.cli",
+        "rolecall.commands.serve",
+        "rolecall.gateway.connect",
+        "rolecall.kit",
+        "rolecall.services.chime",
+        "rolecall.services.iam",
+        "rolecall.services.sts",
+        "rolecall.storage.sqlite_dialect",
+        "rolecall.storage.sqlite_log",
+        "rolecall.storage.write_ahead",
+    ),
 }
 _COMMANDS = {"aws": "aws", "rolecall": "rolecall", "pytest": "rolecall", "python": "rolecall"}
 # A command's request is sent in one piece of at most this length.
 _MAXIMUM_BYTES = 1 << 20
+# Python's own modules for JSON and sockets would take twice the time of the rest.
 _SCRIPT = """#!{python} -IS
-import json, os, socket, sys
-with socket.socket(socket.AF_UNIX) as connection:
-    connection.connect({address!r})
-    asked = {{"argv": ["{command}", *sys.argv[1:]], "folder": os.getcwd(), "environment": dict(os.environ)}}
-    socket.send_fds(connection, [b"."], [0, 1, 2])
-    connection.sendall(json.dumps(asked).encode())
-    connection.shutdown(socket.SHUT_WR)
-    sys.exit(int(connection.recv(16) or b"70"))
+import _socket, os, sys
+connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+connection.connect({address!r})
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
+connection.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+asked = {{"argv": ["{command}", *sys.argv[1:]], "folder": os.getcwd(), "environment": dict(os.environ)}}
+connection.sendall(ascii(asked).encode())
+connection.shutdown(_socket.SHUT_WR)
+sys.exit(int(connection.recv(16) or b"70"))
 """
 
 
@@ -101,7 +128,7 @@ def _answer(connection: socket.socket) -> None:
         child = os.fork()
         if child == 0:
             connection.close()
-            run_forked(json.loads(text), streams)
+            run_forked(ast.literal_eval(text.decode()), streams)
         for stream in streams:
             os.close(stream)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -6,9 +6,11 @@ import ast
 import inspect
 import re
 import textwrap
+from functools import cache
 from pathlib import Path
 
 import pytest
+from syntax_trees import walk
 
 from rolecall.data import actions
 from rolecall.service_records import action_of
@@ -149,7 +151,7 @@ def _body(function: object) -> list[ast.stmt]:
 
 def is_stub(function: object) -> bool:
     """Whether a function only returns its arguments: it calls nothing and does not use its call."""
-    nodes = [node for statement in _body(function) for node in ast.walk(statement)]
+    nodes = [node for statement in _body(function) for node in walk(statement)]
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     return "call" not in names and not any(isinstance(node, ast.Call) for node in nodes)
 
@@ -157,6 +159,13 @@ def is_stub(function: object) -> bool:
 @each
 def test_the_operation_is_no_stub(operation: RegisteredOperation) -> None:
     assert not is_stub(operation.function)
+
+
+@cache
+def _texts_of(module: object) -> frozenset[str]:
+    """The texts in a module's source, such as names of parameters."""
+    nodes = walk(ast.parse(inspect.getsource(module)))  # type: ignore[arg-type]
+    return frozenset(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 @each
@@ -167,12 +176,9 @@ def test_every_parameter_is_used(operation: RegisteredOperation) -> None:
     for function in (operation.function, operation.permissions, operation.precheck, operation.proof, factor):
         if function is None:
             continue
-        module = inspect.getsource(inspect.getmodule(function))  # type: ignore[arg-type]
-        for node in ast.walk(ast.parse(module)):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                used.add(node.value)
+        used |= _texts_of(inspect.getmodule(function))
     names = {
-        node.id for statement in _body(operation.function) for node in ast.walk(statement) if isinstance(node, ast.Name)
+        node.id for statement in _body(operation.function) for node in walk(statement) if isinstance(node, ast.Name)
     }
     # A declared function calls the member that names the entity by another name: its second argument.
     _, *others = inspect.signature(inspect.unwrap(operation.function)).parameters.values()

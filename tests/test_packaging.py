@@ -149,21 +149,40 @@ def test_extras_are_added_and_stay(script: ModuleType, monkeypatch: pytest.Monke
     assert recorder.installed() == ["[test]", "[lint,test]", "[lint,test]"]
 
 
+OPTIONS_OF_TEST = ["", "--quick", "--all"]
+
+
 def test_the_tests_begin_with_an_estimate(
     script: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     Recorder(script, tmp_path / "venv")
-    estimates = []
-    for options in ([], ["--quick"], ["--all"], ["tests/wire"]):
-        script.main(["test", *options])
-        said = re.findall(r"the tests take about (.*?);", capsys.readouterr().err)
-        estimates.append(said)
-    assert estimates == [
-        ["11 minutes on two cores"],
-        ["90 seconds on two cores"],
-        ["2 hours on two cores"],
-        [],
-    ]
+    assert list(script.TEST_DURATIONS) == OPTIONS_OF_TEST
+    for option, duration in script.TEST_DURATIONS.items():
+        script.main(["test", *option.split()])
+        assert f"the tests take about {duration} on two cores;" in capsys.readouterr().err
+    script.main(["test", "tests/wire"])
+    assert "the tests take about" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", OPTIONS_OF_TEST)
+def test_help_and_pages_say_how_long_the_tests_take_as_the_script_does(
+    script: ModuleType, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    """So that the one figure in run.py is changed, and the others with it."""
+    duration = script.TEST_DURATIONS[option]
+    command = f"run.py test {option}".strip()
+    script.main(["--help"])
+    [line] = re.findall(rf"^ *python3 {command}(?: \[options\])?  +(.*)$", capsys.readouterr().out, re.M)
+    assert re.search(rf": about {duration}( on two cores)?$", line)
+    page = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    [row] = re.findall(rf"^\| `python3 {command}` \|.*\| ([^|]*) \|$", page, re.M)
+    assert row.partition(",")[0] == f"about {duration}"
+
+
+def test_the_readme_says_how_long_the_tests_take_as_the_script_does(script: ModuleType) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"in about ([\w ]+) on two cores\.", text) == [script.TEST_DURATIONS[""]]
+    assert re.findall(r"`--quick` takes about ([\w ]+),", text) == [script.TEST_DURATIONS["--quick"]]
 
 
 def test_the_status_of_the_tests_is_the_status_of_the_script(script: ModuleType, tmp_path: Path) -> None:

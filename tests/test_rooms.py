@@ -7,9 +7,12 @@ show that they find faults.
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from syntax_trees import walk
 
 import rolecall
 
@@ -178,6 +181,41 @@ MAXIMUM_MODULE_LINES = 500
 Sources = Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the checks ask of a module, so that its tree is made once and need not be kept."""
+
+    docstring: str
+    imports: list[ast.Import | ast.ImportFrom]
+    # Each function's name and its number of lines.
+    functions: list[tuple[str, int]]
+    # Each import in a function, with the function's name and the import's line.
+    imports_in_functions: list[tuple[str, int]]
+    # Calls whose first argument is a constant.
+    calls: list[ast.Call]
+    # Lines that name a transaction of the database.
+    transactions: list[int]
+
+
+@lru_cache(maxsize=4096)
+def facts_of(source: str) -> Facts:
+    tree = ast.parse(source)
+    facts = Facts(ast.get_docstring(tree) or "", [], [], [], [], [])
+    for node in walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            facts.imports.append(node)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            facts.functions.append((node.name, (node.end_lineno or 0) - node.lineno + 1))
+            inner = (each for each in walk(node) if isinstance(each, ast.Import | ast.ImportFrom))
+            facts.imports_in_functions.extend((node.name, each.lineno) for each in inner)
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            facts.calls.append(node)
+        elif isinstance(node, ast.Attribute) and node.attr == "transaction":
+            facts.transactions.append(node.lineno)
+    return facts
+
+
+@lru_cache(maxsize=1)
 def package_sources() -> dict[str, str]:
     """Source text of every module of the package by its dotted name."""
     found = {}
@@ -193,10 +231,10 @@ def room_of(module: str) -> str:
 
 def imports_of(module: str, source: str, modules: Sources) -> Iterator[str]:
     """The imports of a module: modules of the package by full name, others as ``distribution.name``."""
-    for node in ast.walk(ast.parse(source)):
+    for node in facts_of(source).imports:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             start = node.module or ""
             if node.level:
                 base = module.split(".")[: len(module.split(".")) - node.level + (module in packages(modules))]
@@ -212,11 +250,9 @@ def packages(modules: Sources) -> set[str]:
 
 def late_imports_of(source: str) -> Iterator[str]:
     """Modules of the package that are imported by calling import_module or __import__ with their name."""
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
-            continue
+    for node in facts_of(source).calls:
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        name = node.args[0].value
+        name = getattr(node.args[0], "value", None)
         if called in ("import_module", "__import__") and isinstance(name, str) and name.split(".")[0] == "rolecall":
             yield name
 
@@ -295,28 +331,20 @@ def import_cycle(modules: Sources) -> list[str]:
     return next((cycle for module in graph if (cycle := visit(module, []))), [])
 
 
-def functions(source: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
-
-
 def imports_inside_functions(modules: Sources) -> list[str]:
     return [
-        f"{module}.{function.name}, line {node.lineno}"
+        f"{module}.{name}, line {line}"
         for module, source in modules.items()
-        for function in functions(source)
-        for node in ast.walk(function)
-        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name, line in facts_of(source).imports_in_functions
     ]
 
 
 def long_functions(modules: Sources) -> list[str]:
     return [
-        f"{module}.{function.name}: {lines} lines"
+        f"{module}.{name}: {lines} lines"
         for module, source in modules.items()
-        for function in functions(source)
-        if (lines := (function.end_lineno or 0) - function.lineno + 1) > MAXIMUM_FUNCTION_LINES
+        for name, lines in facts_of(source).functions
+        if lines > MAXIMUM_FUNCTION_LINES
     ]
 
 
@@ -329,7 +357,7 @@ def packages_without_a_paragraph(modules: Sources) -> list[str]:
     """A room's ``__init__`` says what the room owns. A single line would only be a title."""
     findings = []
     for module in sorted((packages(modules) | {"rolecall"}) & set(modules)):
-        text = ast.get_docstring(ast.parse(modules[module])) or ""
+        text = facts_of(modules[module]).docstring
         if not text or (module.count(".") == 1 and len(text.split()) < 12):
             findings.append(module)
     return findings
@@ -341,11 +369,10 @@ def writes_without_a_second_attempt(modules: Sources) -> list[str]:
     The module ``rolecall.app`` fills databases in memory, which have one writer.
     """
     return [
-        f"{module}, line {node.lineno}: use Database.write"
+        f"{module}, line {line}: use Database.write"
         for module, source in modules.items()
         if room_of(module) not in ("storage", "app")
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Attribute) and node.attr == "transaction"
+        for line in facts_of(source).transactions
     ]
 
 
@@ -464,7 +491,7 @@ def test_a_reader_of_json_expects_deep_nesting() -> None:
     """``json.loads`` raises RecursionError for some kilobytes of brackets. Code that expects ValueError expects it."""
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Try):
                 continue
             reads = any(ast.unparse(call).startswith("json.loads(") for each in node.body for call in ast.walk(each))

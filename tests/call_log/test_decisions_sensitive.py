@@ -94,9 +94,9 @@ def test_sensitive_members_are_nowhere_in_the_log(service: str, operation: str, 
     assert shape is not None
     account_id = world.client("chime").list_accounts()["Accounts"][0]["AccountId"]
     calls = 0
+    clients = [world.client(service, user, config=UNCHECKED) for user in ("admin", "developer")]
     for filling in FILLINGS:
-        for user in ("admin", "developer"):
-            client = world.client(service, user, config=UNCHECKED)
+        for client in clients:
             kept = KEPT.get("chime" if service.startswith("chime-sdk-") else service, frozenset())
             parameters = value_of(shape, filling, kept=kept)
             if "AccountId" in parameters:

@@ -207,3 +207,5 @@ def test_a_chained_profile(server: Server, chained: dict[str, str]) -> None:
     # The second role may do what the first may not: the rights are the last role's alone.
     said = refused(server, "chime", "list-accounts", **(chained | {"AWS_PROFILE": "first"}))
     assert said.endswith("with an explicit deny in an identity-based policy")
+    # The command keeps credentials of roles in its own home, which is the test's.
+    assert [*Path(server.folder, ".aws", "cli", "cache").glob("*.json")] != []

@@ -40,6 +40,7 @@ MOST_SECONDS = 1.0
 CACHE_BLOCKS, BLOCKS_OF_A_REQUEST = 20_000, 0.2
 # Fewer requests load the models of services until the end, and each has thousands of objects.
 REQUESTS_FOR_MEMORY = 1000
+pytestmark = pytest.mark.usefixtures("quick_collections")
 
 
 @pytest.fixture(scope="module")

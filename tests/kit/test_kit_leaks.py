@@ -54,6 +54,9 @@ def descriptors() -> int:
     return len(list(folder.iterdir())) if folder.is_dir() else 0
 
 
+pytestmark = pytest.mark.usefixtures("quick_collections")
+
+
 @pytest.fixture(params=[Rolecall, Rolecall.start], ids=["in process", "socket"])
 def make(request: pytest.FixtureRequest) -> Make:
     made: Make = request.param

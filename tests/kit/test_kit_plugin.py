@@ -215,9 +215,10 @@ def test_fails_and_was_not_refused(rolecall):
 
 @pytest.mark.parametrize("workers", ["", "-n2"])
 def test_a_failed_test_shows_its_refused_calls_and_why(project: pytest.Pytester, workers: str) -> None:
-    # Workers of pytest-xdist are processes of their own, and so is their pytest.
+    """On the terminal, and in a report in JUnit's form."""
+    # Workers of pytest-xdist are processes of their own, and so is their pytest. They take seconds to start.
     project.makepyfile(FAILING)
-    arguments = ["-p", "no:cacheprovider", *([workers] if workers else [])]
+    arguments = ["-p", "no:cacheprovider", "--junitxml=report.xml", *([workers] if workers else [])]
     result = project.runpytest_subprocess(*arguments) if workers else run_in_process(project, *arguments)
     result.assert_outcomes(passed=3, failed=4, errors=2)
     result.stdout.fnmatch_lines(
@@ -233,6 +234,16 @@ def test_a_failed_test_shows_its_refused_calls_and_why(project: pytest.Pytester,
     # One refusal for each of these tests, and none of another test.
     assert text.count("answered 403 ForbiddenException") == 5
     assert "encoded message" not in text
+    cases = etree.parse(project.path / "report.xml").getroot().iter("testcase")
+    told = {case.get("name"): [*case.itertext()] for case in cases if len(case)}
+    assert {name: "ImplicitDeny: chime:CreateUser on *" in "".join(texts) for name, texts in told.items()} == {
+        "test_fails": True,
+        "test_has_no_set_up": True,
+        "test_has_no_tear_down": True,
+        "test_shares_a_sandbox_and_fails": True,
+        "test_makes_a_sandbox_of_its_own_and_fails": True,
+        "test_fails_and_was_not_refused": False,
+    }
 
 
 def test_many_sandboxes_of_a_test_do_not_stay_for_its_report(project: pytest.Pytester) -> None:
@@ -260,24 +271,6 @@ def test_many_sandboxes_of_a_test_do_not_stay_for_its_report(project: pytest.Pyt
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E * many", "*Rolecall: refused calls*"])
     assert result.stdout.str().count("answered 403 ForbiddenException") == 20
-
-
-@pytest.mark.parametrize("workers", ["", "-n2"])
-def test_a_report_in_junit_s_form_holds_the_refused_calls_too(project: pytest.Pytester, workers: str) -> None:
-    project.makepyfile(FAILING)
-    arguments = ["-p", "no:cacheprovider", "--junitxml=report.xml", *([workers] if workers else [])]
-    result = project.runpytest_subprocess(*arguments) if workers else run_in_process(project, *arguments)
-    assert result.stdout.str().count("Rolecall: refused calls") == 5
-    cases = etree.parse(project.path / "report.xml").getroot().iter("testcase")
-    told = {case.get("name"): [*case.itertext()] for case in cases if len(case)}
-    assert {name: "ImplicitDeny: chime:CreateUser on *" in "".join(texts) for name, texts in told.items()} == {
-        "test_fails": True,
-        "test_has_no_set_up": True,
-        "test_has_no_tear_down": True,
-        "test_shares_a_sandbox_and_fails": True,
-        "test_makes_a_sandbox_of_its_own_and_fails": True,
-        "test_fails_and_was_not_refused": False,
-    }
 
 
 def test_the_environment_is_as_it_was_whatever_a_test_patches(

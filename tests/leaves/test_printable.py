@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from syntax_trees import walk
 
 from rolecall.app import application_over, decision_log, open_database
 from rolecall.cli import main
@@ -256,7 +257,7 @@ def test_commands_print_through_one_place() -> None:
     folder = Path(common.__file__).parent
     found = []
     for file in folder.glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in walk(ast.parse(file.read_text(encoding="utf-8"))):
             name = node.func if isinstance(node, ast.Call) else None
             called = name.attr if isinstance(name, ast.Attribute) else name.id if isinstance(name, ast.Name) else ""
             if called in ("echo", "secho", "print", "print_exception") and file.name not in PRINTING:

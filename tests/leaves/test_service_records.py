@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from syntax_trees import walk
 
 import rolecall
 from rolecall.errors import AwsError
@@ -21,7 +22,7 @@ OF_ARNS = ("arn", "parsed", "parsed_arn")
 
 def compared_names(source: str) -> Iterator[str]:
     """Comparisons between a variable with a service's name and such a name, as written in the source."""
-    for node in ast.walk(ast.parse(source)):
+    for node in walk(ast.parse(source)):
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "startswith":

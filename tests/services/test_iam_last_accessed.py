@@ -24,10 +24,8 @@ UNKNOWN_JOB = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
-def world(make_world: Any) -> Any:
-    made = make_world(WORLD)
-    made.clock.set(NOW)
-    made.clock.freeze()
+def world(make_still_world: Any) -> Any:
+    made = make_still_world(WORLD, NOW)
     made.log = keep_log(made)
     return made
 

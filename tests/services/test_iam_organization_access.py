@@ -60,10 +60,8 @@ DECLARED = json.dumps(
 
 
 @pytest.fixture
-def world(make_world: Any) -> Any:
-    made = make_world(DECLARED)
-    made.clock.set(NOW)
-    made.clock.freeze()
+def world(make_still_world: Any) -> Any:
+    made = make_still_world(DECLARED, NOW)
     made.log = keep_log(made)
     return made
 

@@ -24,11 +24,8 @@ def of_version_9() -> str:
 
 
 @pytest.fixture
-def world(make_world: Any) -> Any:
-    made = make_world(WORLD)
-    made.clock.set(NOW)
-    made.clock.freeze()
-    return made
+def world(make_still_world: Any) -> Any:
+    return make_still_world(WORLD, NOW)
 
 
 @pytest.fixture

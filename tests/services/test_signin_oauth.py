@@ -19,11 +19,8 @@ DENIED = ("AccessDeniedException", 403, "INSUFFICIENT_PERMISSIONS")
 
 
 @pytest.fixture
-def world(make_world: Any) -> Any:
-    made = make_world(WORLD)
-    made.clock.set(NOW)
-    made.clock.freeze()
-    return made
+def world(make_still_world: Any) -> Any:
+    return make_still_world(WORLD, NOW)
 
 
 def allow(world: Any, action: str, resource: str, condition: Any = None) -> Any:

@@ -20,11 +20,8 @@ INVALID = ("ValidationException", 400, "INVALID_REQUEST")
 
 
 @pytest.fixture
-def world(make_world: Any) -> Any:
-    made = make_world(WORLD)
-    made.clock.set(NOW)
-    made.clock.freeze()
-    return made
+def world(make_still_world: Any) -> Any:
+    return make_still_world(WORLD, NOW)
 
 
 @pytest.fixture

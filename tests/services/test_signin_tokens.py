@@ -40,11 +40,8 @@ PROOFS = yaml.safe_load((Path(__file__).parent / "cases" / "dpop_proofs.yaml").r
 
 
 @pytest.fixture
-def world(make_world: Any) -> Any:
-    made = make_world(WORLD)
-    made.clock.set(1_893_456_000)
-    made.clock.freeze()
-    return made
+def world(make_still_world: Any) -> Any:
+    return make_still_world(WORLD, 1_893_456_000)
 
 
 @pytest.fixture(scope="module")

@@ -30,11 +30,8 @@ NOW = 1_893_456_000.0
 
 
 @pytest.fixture
-def world(make_world: Any) -> Any:
-    made = make_world(WORLD)
-    made.clock.set(NOW)
-    made.clock.freeze()
-    return made
+def world(make_still_world: Any) -> Any:
+    return make_still_world(WORLD, NOW)
 
 
 def token(world: Any, client: dict[str, str], grant: str = DEVICE_GRANT, **parameters: Any) -> dict[str, Any]:

@@ -20,11 +20,8 @@ PATH = "/aws-reserved/sso.amazonaws.com/"
 
 
 @pytest.fixture
-def world(make_world: Any) -> Any:
-    made = make_world(WORLD)
-    made.clock.set(NOW)
-    made.clock.freeze()
-    return made
+def world(make_still_world: Any) -> Any:
+    return make_still_world(WORLD, NOW)
 
 
 def token_of(world: Any, user: str = "ana", **options: Any) -> str:

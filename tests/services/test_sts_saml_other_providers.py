@@ -19,11 +19,9 @@ def named(kind: str) -> list[Any]:
     return [pytest.param(recorded, name, id=name) for recorded in RECORDED for name in recorded[kind]]
 
 
-def world_at(make_world: Any, recorded: dict[str, Any]) -> Any:
+def world_at(make_still_world: Any, recorded: dict[str, Any]) -> Any:
     """A sandbox that knows the identity provider, at the time when the responses were made."""
-    made = make_world(world_text())
-    made.clock.set(recorded["made_at"])
-    made.clock.freeze()
+    made = make_still_world(world_text(), recorded["made_at"])
     iam = made.client("iam")
     arn = iam.create_saml_provider(Name="idp", SAMLMetadataDocument=recorded["metadata"])["SAMLProviderArn"]
     key = recorded["provider_key"]
@@ -32,8 +30,8 @@ def world_at(make_world: Any, recorded: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize(("recorded", "name"), named("taken"))
-def test_a_response_of_another_identity_provider(make_world: Any, recorded: dict[str, Any], name: str) -> None:
-    world = world_at(make_world, recorded)
+def test_a_response_of_another_identity_provider(make_still_world: Any, recorded: dict[str, Any], name: str) -> None:
+    world = world_at(make_still_world, recorded)
     world.clock.advance(30)
     answer = assume(world, recorded["taken"][name])
     assert answer["Subject"] == "ana@example.org"
@@ -45,7 +43,7 @@ def test_a_response_of_another_identity_provider(make_world: Any, recorded: dict
 
 
 @pytest.mark.parametrize(("recorded", "name"), named("refused"))
-def test_a_response_that_is_not_signed_well_enough(make_world: Any, recorded: dict[str, Any], name: str) -> None:
-    world = world_at(make_world, recorded)
+def test_a_response_that_is_not_signed_well_enough(make_still_world: Any, recorded: dict[str, Any], name: str) -> None:
+    world = world_at(make_still_world, recorded)
     with pytest.raises(ClientError, match="Response signature invalid"):
         assume(world, recorded["refused"][name])

@@ -31,7 +31,10 @@ from rolecall.storage.private_files import file_of
 from rolecall.worlds.builtin import builtin_world_path
 from rolecall.worlds.declare import read_world_file
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes are those of POSIX")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="modes are those of POSIX"),
+    pytest.mark.usefixtures("quick_collections"),
+]
 EVERYTHING = CallFilter(limit=10)
 
 

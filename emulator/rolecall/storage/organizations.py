@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from rolecall.storage import tables as t
 from rolecall.storage.gather import default_account_id
@@ -27,11 +27,24 @@ class OrganizationRecord:
         return account_id == self.management_account_id or account_id in self.delegated_administrators
 
 
+# Many calls ask these several times, so they are made once.
+_ORGANIZATION_ID = select(t.accounts.c.organization_id).where(t.accounts.c.account_id == bindparam("account_id"))
+_MANAGEMENT = select(t.organizations.c.management_account_id).where(
+    t.organizations.c.organization_id == bindparam("organization_id")
+)
+_ADMINISTRATORS = select(t.delegated_administrators.c.account_id).where(
+    t.delegated_administrators.c.organization_id == bindparam("organization_id")
+)
+_FEATURES = (
+    select(t.organization_features.c.feature)
+    .where(t.organization_features.c.organization_id == bindparam("organization_id"))
+    .order_by(t.organization_features.c.feature)
+)
+
+
 def organization_id_of(connection: Connection, account_id: str) -> str | None:
     """The id of the account's organization; None when the account has none or does not exist."""
-    return connection.execute(
-        select(t.accounts.c.organization_id).where(t.accounts.c.account_id == account_id)
-    ).scalar()
+    return connection.execute(_ORGANIZATION_ID, {"account_id": account_id}).scalar()
 
 
 def organization_around(connection: Connection, account_id: str) -> OrganizationRecord | None:
@@ -39,21 +52,13 @@ def organization_around(connection: Connection, account_id: str) -> Organization
     organization_id = organization_id_of(connection, account_id)
     if organization_id is None:
         return None
-    management = select(t.organizations.c.management_account_id).where(
-        t.organizations.c.organization_id == organization_id
-    )
-    delegated = t.delegated_administrators.c
-    administrators = select(delegated.account_id).where(delegated.organization_id == organization_id)
-    switched_on = t.organization_features.c
-    features = (
-        select(switched_on.feature).where(switched_on.organization_id == organization_id).order_by(switched_on.feature)
-    )
+    asked = {"organization_id": organization_id}
     return OrganizationRecord(
         organization_id,
         # If no management account is declared, the account that was declared first takes its place.
-        connection.execute(management).scalar() or default_account_id(connection),
-        frozenset(connection.execute(administrators).scalars()),
-        tuple(connection.execute(features).scalars()),
+        connection.execute(_MANAGEMENT, asked).scalar() or default_account_id(connection),
+        frozenset(connection.execute(_ADMINISTRATORS, asked).scalars()),
+        tuple(connection.execute(_FEATURES, asked).scalars()),
     )
 
 

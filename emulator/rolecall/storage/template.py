@@ -30,23 +30,38 @@ class DatabaseTemplate:
     def __init__(self, database: Database) -> None:
         # SQLite serialises a connection's calls. The lock keeps one copy from starting during another.
         self._turn = threading.Lock()
-        self._source = sqlite3.connect(":memory:", check_same_thread=False)
+        self._source = _connection_in_memory(self)
         with database.snapshot() as connection:
             driver: Any = connection.connection.driver_connection
             driver.backup(self._source)
-        # Python warns of connections that were never closed, and a test run may count the warning as an error.
-        weakref.finalize(self, self._source.close)
         self._dating = [each for each in datings() if self._source.execute(each.question).fetchone()]
+        # The same content with the dates of the last copy. Most copies are made in the same second as the one before.
+        self._dated = _connection_in_memory(self)
+        self._dated_at_seconds: int | None = None
 
     def copy(self, now_seconds: int) -> Database:
         """A database in memory with the same content. Anything without a declared date is dated ``now_seconds``."""
         database = empty_database()
         with self._turn:
-            database.fill(self._source)
-        with database.transaction() as connection:
-            for each in self._dating:
-                connection.exec_driver_sql(each.statement, each.values(now_seconds))
+            if self._dated_at_seconds != now_seconds:
+                self._date(now_seconds)
+            database.fill(self._dated)
         return database
+
+    def _date(self, now_seconds: int) -> None:
+        self._dated_at_seconds = None
+        self._source.backup(self._dated)
+        with self._dated:
+            for each in self._dating:
+                self._dated.execute(each.statement, each.values(now_seconds))
+        self._dated_at_seconds = now_seconds
+
+
+def _connection_in_memory(owner: DatabaseTemplate) -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    # Python warns of connections that were never closed, and a test run may count the warning as an error.
+    weakref.finalize(owner, connection.close)
+    return connection
 
 
 @cache

@@ -16,8 +16,11 @@ from functools import lru_cache
 # Python's own \w is letters, digits and the underscore, so this combination needs no ranges of its own.
 _WORD_AND_SEPARATORS = r"\p{L}\p{Z}\p{N}_"
 _SEPARATORS = "\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-# Matches the same texts as the model's `.+@.+\..+`, which takes quadratic time on a text with many at signs.
-_LINEAR = {r".+@.+\..+": r".[^@\n]*@.+\..+"}
+# Each matches the same texts as the model's pattern, which takes quadratic time on a text with many at signs or colons.
+_LINEAR = {
+    r".+@.+\..+": r".[^@\n]*@.+\..+",
+    r"arn:aws(-[^:]+)?:iam(:.*){2}(:role.*)": r"arn:aws(-[^:]+)?:iam:[^:\n]*:.*:role.*",
+}
 _CATEGORY = re.compile(r"\\p\{([A-Z][a-z]?)\}")
 # Java accepts a repeated anchor, Python does not; repeating an anchor changes nothing.
 _REPEATED_ANCHOR = re.compile(r"(?<!\\)\$\{\d+,?\d*\}")
