@@ -15,7 +15,7 @@ from rolecall.contents.meeting_features import check_capabilities
 from rolecall.contents.meetings import MEDIA_REGIONS
 from rolecall.contents.voice import DEFAULT_DISTRIBUTION, SIP_APPLICATION_REGIONS
 from rolecall.errors import AwsError
-from rolecall.service_records import DEFAULT_REGION
+from rolecall.service_records import DEFAULT_REGION, SERVICE_RECORDS
 from rolecall.worlds import checking as c
 from rolecall.worlds.members import list_of, member, record_of
 
@@ -23,7 +23,6 @@ MAXIMUM_TAGS = 50
 # Of the integers of AWS's models.
 MAXIMUM_INTEGER = 2**31 - 1
 UUID = c.matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in small letters")
-_REGION = c.matching(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "a Region such as us-east-1")
 _NAME = c.matching(
     r"[\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]{1,256}", "a name of up to 256 characters"
 )
@@ -54,9 +53,10 @@ def _tags() -> Any:
     return member(_TAGS, factory=dict)
 
 
-def _region() -> Any:
-    """The Region of the endpoint, where the resource is."""
-    return member(_REGION, DEFAULT_REGION)
+def _region(*services: str) -> Any:
+    """The Region of the endpoint, where the resource is: one in which AWS has an endpoint of these services."""
+    regions = frozenset[str].intersection(*(SERVICE_RECORDS[service].regions for service in services))
+    return member(c.one_of(*sorted(regions)), DEFAULT_REGION)
 
 
 _DAYS = c.between(1, MAXIMUM_DAYS)
@@ -174,7 +174,7 @@ class DeclaredChannel:
 class DeclaredAppInstance:
     name: str = member(_NAME)
     instance_id: str | None = _id()
-    region: str = _region()
+    region: str = _region("chime-sdk-identity", "chime-sdk-messaging")
     metadata: str | None = member(_METADATA, None)
     tags: Mapping[str, str] = _tags()
     users: tuple[DeclaredAppInstanceUser, ...] = list_of(DeclaredAppInstanceUser)
@@ -213,7 +213,7 @@ class DeclaredMeeting:
 
     external_meeting_id: str = member(_EXTERNAL_ID)
     meeting_id: str | None = _id()
-    region: str = _region()
+    region: str = _region("chime-sdk-meetings")
     media_region: str = member(c.one_of(*sorted(MEDIA_REGIONS)), DEFAULT_REGION)
     meeting_host_id: str | None = member(_EXTERNAL_ID, None)
     tags: Mapping[str, str] = _tags()
@@ -228,7 +228,7 @@ class DeclaredVoiceConnector:
     connector_id: str | None = member(
         c.matching(r"[a-z0-9]{21,22}", "an id of 22 small letters and digits"), None, key="id"
     )
-    region: str = _region()
+    region: str = _region("chime-sdk-voice")
     aws_region: str = member(
         c.one_of(
             *("us-east-1", "us-west-2", "ca-central-1", "eu-central-1", "eu-west-1", "eu-west-2"),
@@ -245,7 +245,7 @@ class DeclaredVoiceConnector:
 class DeclaredSipApplication:
     name: str = member(_VOICE_NAME)
     application_id: str | None = _id()
-    region: str = _region()
+    region: str = _region("chime-sdk-voice")
     aws_region: str = member(c.one_of(*SIP_APPLICATION_REGIONS), DEFAULT_REGION)
     lambda_arn: str = member(
         c.matching(
@@ -270,7 +270,7 @@ class DeclaredGroupedConnector:
 class DeclaredConnectorGroup:
     name: str = member(_VOICE_NAME)
     group_id: str | None = _id()
-    region: str = _region()
+    region: str = _region("chime-sdk-voice")
     distribution: str = member(c.one_of(DEFAULT_DISTRIBUTION, "LoadBalancedDistribution"), DEFAULT_DISTRIBUTION)
     connectors: tuple[DeclaredGroupedConnector, ...] = list_of(DeclaredGroupedConnector)
 
@@ -289,7 +289,7 @@ class DeclaredSipRule:
 
     name: str = member(_VOICE_NAME)
     rule_id: str | None = _id()
-    region: str = _region()
+    region: str = _region("chime-sdk-voice")
     disabled: bool = member(c.boolean, False)
     voice_connector: str = member(c.text)
     applications: tuple[DeclaredRuleTarget, ...] = member(c.list_of(record_of(DeclaredRuleTarget)))
