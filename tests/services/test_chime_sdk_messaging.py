@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -321,6 +322,61 @@ def test_a_filter_rule_is_a_json_object(chat: Chat, depth: int) -> None:
     push = {"AllowNotifications": "FILTERED", "FilterRule": '{"a":' + "[" * depth}
     asked = {"ChannelArn": arn, "MemberArn": "ana", "Preferences": {"PushNotifications": push}}
     assert chat.refused("PutChannelMembershipPreferences", "ana", **asked)[0] == "BadRequestException"
+
+
+# Developer Guide, Using filter rules to filter messages: exact texts only, 2 KB, 5 constraints in an OR, a complexity
+# of 20, which is the number of keys and values. Its own example has the complexity 4.
+EXAMPLE = {"type": [{"anything-but": ["Room"]}], "mention": ["Bob"]}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        EXAMPLE,
+        {"type": [{"anything-but": "Room"}]},
+        {"or": [{f"k{number}": ["v"]} for number in range(5)]},
+        {"$or": [EXAMPLE, {"type": ["Chime"]}], "mention": ["Bob"]},
+        {f"k{number}": ["v"] for number in range(10)},
+        {"k": [f"v{number}" for number in range(19)]},
+        {"k": ["v" * 2037]},
+    ],
+)
+def test_a_filter_rule_of_the_guide_is_kept(chat: Chat, rule: dict[str, Any]) -> None:
+    push = {"AllowNotifications": "FILTERED", "FilterRule": json.dumps(rule)}
+    asked = {"ChannelArn": chat.channel(), "MemberArn": "ana", "Preferences": {"PushNotifications": push}}
+    assert chat.call("PutChannelMembershipPreferences", "ana", **asked)["Preferences"] == {"PushNotifications": push}
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"k": "v"}, "list of texts for k"),
+        ({"k": []}, "list of texts for k"),
+        ({"k": {"nested": ["v"]}}, "list of texts for k"),
+        ({"k": [1]}, "exact texts only"),
+        ({"k": [None]}, "exact texts only"),
+        ({"k": [True]}, "exact texts only"),
+        ({"k": [["v"]]}, "exact texts only"),
+        ({"k": [{"prefix": "v"}]}, "exact texts only"),
+        ({"k": [{"exists": True}]}, "exact texts only"),
+        ({"k": [{"numeric": ["=", 1]}]}, "exact texts only"),
+        ({"k": [{"anything-but": {"prefix": "v"}}]}, "exact texts only"),
+        ({"k": [{"anything-but": []}]}, "exact texts only"),
+        ({"k": [{"anything-but": ["v"], "prefix": "v"}]}, "exact texts only"),
+        ({"or": [{f"k{number}": ["v"]} for number in range(6)]}, "at most 5 constraints"),
+        ({"or": ["v"]}, "list of JSON objects for or"),
+        ({"or": [{"or": [{"k": ["v"]}]}]}, "exact texts only"),
+        ({f"k{number}": ["v"] for number in range(11)}, "complexity of FilterRule is 22"),
+        ({"k": [f"v{number}" for number in range(20)]}, "complexity of FilterRule is 21"),
+        ({"or": [{"a": ["v"] * 10}, {"b": [{"anything-but": ["v"] * 10}]}]}, "complexity of FilterRule is 22"),
+        ({"k": ["v" * 2038]}, "at most 2048 bytes"),
+    ],
+)
+def test_a_filter_rule_beyond_the_guide_is_refused(chat: Chat, rule: dict[str, Any], message: str) -> None:
+    push = {"AllowNotifications": "FILTERED", "FilterRule": json.dumps(rule)}
+    asked = {"ChannelArn": chat.channel(), "MemberArn": "ana", "Preferences": {"PushNotifications": push}}
+    refused = chat.refused("PutChannelMembershipPreferences", "ana", **asked)
+    assert (refused[0], message in refused[1]) == ("BadRequestException", True), refused
 
 
 def test_preferences_belong_to_the_member(chat: Chat) -> None:

@@ -19,6 +19,8 @@ from rolecall.storage.resources import Resource
 
 # Values by name. The gateway does not look into maps, see :func:`checked_attributes`.
 Attributes = Mapping[str, Mapping[str, Any]]
+# Developer Guide, Using filter rules to filter messages: the total size of attributes.
+_MAXIMUM_ATTRIBUTE_BYTES = 1024
 _DAY_MICROS = 86_400_000_000
 # The part of a message that a flow has not decided yet, and what only the service itself reads.
 PENDING_CHANGES, PUSH = "Pending", "PushNotification"
@@ -34,11 +36,14 @@ class PushNotification(TypedDict, total=False):
 
 
 def checked_attributes(call: Call, attributes: Attributes | None) -> Attributes | None:
-    """Raises AwsError NotImplemented for what a newer model adds to an attribute."""
+    """Raises AwsError NotImplemented for what a newer model adds to an attribute, BadRequestException for too much."""
     for attribute in (attributes or {}).values():
         unknown = min(attribute.keys() - {"StringValues"}, default=None)
         if unknown is not None:
             raise parameter_not_emulated(call.operation, f"MessageAttributes.{unknown}")
+    texts = [[name, *attribute.get("StringValues", ())] for name, attribute in (attributes or {}).items()]
+    if sum(len(text.encode()) for each in texts for text in each) > _MAXIMUM_ATTRIBUTE_BYTES:
+        raise bad_request(f"MessageAttributes may have at most {_MAXIMUM_ATTRIBUTE_BYTES} bytes together.")
     return attributes
 
 
