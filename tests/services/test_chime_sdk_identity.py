@@ -259,6 +259,22 @@ def test_registering_a_device_needs_the_pinpoint_application(identity: Identity)
     assert identity.refused("RegisterAppInstanceUserEndpoint", pinpoint, **other)[0] == "AccessDeniedException"
 
 
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:s3:::a1",
+        PINPOINT.replace("apps/", "templates/"),
+        PINPOINT.replace("us-east-1", "eu-central-1"),
+        PINPOINT.replace(ACCOUNT, "444455556666"),
+    ],
+)
+def test_the_pinpoint_application_is_of_the_same_account_and_region(identity: Identity, arn: str) -> None:
+    """Developer Guide, Using mobile push notifications."""
+    ana = identity.user(identity.instance())
+    register = {"AppInstanceUserArn": ana, **PHONE, "ResourceArn": arn}
+    assert identity.refused("RegisterAppInstanceUserEndpoint", **register)[0] == "BadRequestException"
+
+
 def test_a_user_has_at_most_ten_devices_and_their_tokens_are_kept_apart(identity: Identity) -> None:
     ana = identity.user(identity.instance())
     made = [

@@ -311,6 +311,16 @@ def test_one_sink_for_each_type_of_audio_and_ten_pools(world: Any, client: Any) 
                 },
             }
         ],
+        [
+            {
+                "Type": "AmazonTranscribeCallAnalyticsProcessor",
+                "AmazonTranscribeCallAnalyticsProcessorConfiguration": {
+                    "LanguageCode": "en-US",
+                    "ContentRedactionType": "PII",
+                    "PiiEntityTypes": "NAME,SHOE_SIZE",
+                },
+            }
+        ],
     ],
 )
 def test_elements_that_cannot_be(client: Any, elements: list[Any]) -> None:

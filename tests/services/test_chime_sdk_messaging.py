@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from messaging_calls import ACCOUNT, ARN, Chat, allow, user, world_of
+from messaging_calls import ACCOUNT, ARN, OTHER, Chat, allow, user, world_of
 
 from rolecall.ids import Identifiers
 from rolecall.services.chime_sdk_messaging import relating
@@ -196,6 +196,10 @@ def test_a_search_finds_channels_by_their_members(chat: Chat) -> None:
     rest = chat.call("SearchChannels", "ana", Fields=fields, NextToken=first["NextToken"])
     assert {each["ChannelArn"] for each in first["Channels"] + rest["Channels"]} == {both, alone, three}
     assert chat.refused("SearchChannels", Fields=fields)[0] == "BadRequestException"
+    # API reference, SearchField: the values must be ARNs of users.
+    for value in ("ana", chat.instance, f"{chat.instance}/channel/c", f"{chat.instance}/bot/b"):
+        fields = [{"Key": "MEMBERS", "Operator": "INCLUDES", "Values": [chat.arn("ana"), value]}]
+        assert chat.refused("SearchChannels", "ana", Fields=fields)[0] == "BadRequestException"
 
 
 @pytest.mark.parametrize(("criterion", "days"), [("CREATED_TIMESTAMP", 2), ("LAST_MESSAGE_TIMESTAMP", 3)])
@@ -589,7 +593,9 @@ def test_streaming_configurations(chat: Chat) -> None:
     assert chat.refused("GetMessagingStreamingConfigurations", **about)[0] == "NotFoundException"
     stream = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/chime-messaging-all"
     one = {"DataType": "Channel", "ResourceArn": stream}
-    for wrong in ([one, one], [{**one, "ResourceArn": stream.replace("chime-", "")}]):
+    # Developer Guide, Streaming messaging data: a stream of the same account and Region, named chime-messaging-….
+    elsewhere = [stream.replace("us-east-1", "eu-central-1"), stream.replace(ACCOUNT, OTHER)]
+    for wrong in ([one, one], *([{**one, "ResourceArn": arn}] for arn in (stream.replace("chime-", ""), *elsewhere))):
         code = chat.refused("PutMessagingStreamingConfigurations", **about, StreamingConfigurations=wrong)[0]
         assert code == "BadRequestException"
     both = [one, {**one, "DataType": "ChannelMessage"}]

@@ -9,6 +9,7 @@ from rolecall.access.permission import Permission
 from rolecall.errors import limit_exceeded
 from rolecall.services.app_instance_kinds import PAGE_SIZE, SERVICE, USER
 from rolecall.services.kinds import Kind
+from rolecall.services.other_services import check_beside
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.verbs import change, delete, existing, get, keep, list_, made_with_token
@@ -60,7 +61,12 @@ def register_endpoint(
     Name: str | None = None,
     AllowMessages: str = "ALL",
 ) -> Answer:
-    """A new endpoint of the user, or the one that this token made before."""
+    """A new endpoint of the user, or the one that this token made before.
+
+    Developer Guide, Using mobile push notifications: the Pinpoint application is in the account and the Region of the
+    app instance.
+    """
+    check_beside(call, ResourceArn, "mobiletargeting", "apps/", "a Pinpoint application")
     user = existing(call, USER, AppInstanceUserArn, locked=True)
     token = f"{user.key} {ClientRequestToken}"
     before = made_with_token(call, ENDPOINT, token, {"Type": Type, "ResourceArn": ResourceArn})
