@@ -580,9 +580,23 @@ _CASES: list[tuple[type, str, str, str, str]] = [
         "CreateSipMediaApplication",
         "Endpoints.LambdaArn",
     ),
+    *(
+        (chime_sdk.DeclaredUserEndpoint, name, "chime-sdk-identity", "RegisterAppInstanceUserEndpoint", member)
+        for name, member in (
+            ("name", "Name"),
+            ("device_token", "EndpointAttributes.DeviceToken"),
+            ("voip_device_token", "EndpointAttributes.VoipDeviceToken"),
+            ("type", "Type"),
+            ("allow_messages", "AllowMessages"),
+        )
+    ),
+    *(
+        (chime_sdk.DeclaredPhoneNumber, name, "chime-sdk-voice", "UpdatePhoneNumber", member)
+        for name, member in (("name", "Name"), ("calling_name", "CallingName"), ("product_type", "ProductType"))
+    ),
 ]
 _TRIED = [
-    *("", "a", "ab", "x" * 64, "x" * 65, "x" * 100, "x" * 101, "x" * 256, "x" * 257, "x" * 1024, "x" * 1025),
+    *("", "a", "ab", *("x" * size for size in (64, 65, 100, 101, 256, 257, 1024, 1025, 1600, 1601))),
     *("a b", "-a", "a-", "a:b@c._-d", "é", "a\u0007b", "😀", " ", "A_b", "A__b", "a/b", "a1"),
     *(LAMBDA, f"{LAMBDA}:live", f"{LAMBDA}:$LATEST", LAMBDA.replace("lambda", "s3"), ALIAS, ALIAS.lower()),
 ]

@@ -26,8 +26,8 @@ def referable(declared: Sequence[tuple[str, str, Any]]) -> dict[str, Any]:
 def dangling_voice(path: Path, account: Values) -> Found:
     """Every such problem of an account, with the path of its value."""
     yield from _functions(path, account)
-    connectors = _referable(account, "voice_connectors")
-    applications = _referable(account, "sip_media_applications")
+    connectors = called_by(account, "voice_connectors")
+    applications = called_by(account, "sip_media_applications")
     for index, group in mappings_in(account, "voice_connector_groups"):
         place = (*path, "voice_connector_groups", index, "connectors")
         yield from _references(place, group, "connector", connectors, _CONNECTOR)
@@ -86,7 +86,8 @@ def _references(path: Path, owner: Values, key: str, known: Mapping[str, tuple[i
         seen |= set() if found is None else {found[0]}
 
 
-def _referable(account: Values, key: str) -> dict[str, tuple[int, Values]]:
+def called_by(account: Values, key: str) -> dict[str, tuple[int, Values]]:
+    """The resources of one list of an account by what the file may call them, with their positions."""
     declared = [
         (text_in(each, "name"), text_in(each, "id"), (index, each)) for index, each in mappings_in(account, key)
     ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from rolecall.access.permission import Permission
+from rolecall.contents.app_instances import ENDPOINT_SECRET, MAXIMUM_ENDPOINTS, new_endpoint
 from rolecall.errors import limit_exceeded
 from rolecall.services.app_instance_kinds import PAGE_SIZE, SERVICE, USER
 from rolecall.services.kinds import Kind
@@ -15,9 +16,6 @@ from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.verbs import change, delete, existing, get, keep, list_, made_with_token
 from rolecall.storage import resources
 
-# AWS General Reference, Amazon Chime SDK endpoints and quotas.
-MAXIMUM_ENDPOINTS = 10
-
 # The attributes are tokens with which anybody could send to the device.
 ENDPOINT = Kind(
     SERVICE,
@@ -25,7 +23,7 @@ ENDPOINT = Kind(
     "EndpointId",
     parent=USER,
     page_size=PAGE_SIZE,
-    secret_member="EndpointAttributes",  # noqa: S106 - the name of a member
+    secret_member=ENDPOINT_SECRET,
 )
 
 get(ENDPOINT, "DescribeAppInstanceUserEndpoint")
@@ -76,18 +74,10 @@ def register_endpoint(
     if resources.count(call.db, place, now_seconds=call.now_seconds, parent_key=user.key) >= MAXIMUM_ENDPOINTS:
         raise limit_exceeded(f"A user may have at most {MAXIMUM_ENDPOINTS} endpoints.")
     endpoint_id = call.ids.uuid()
-    content = {
-        "AppInstanceUserArn": AppInstanceUserArn,
-        "EndpointId": endpoint_id,
-        **({} if Name is None else {"Name": Name}),
-        "Type": Type,
-        "ResourceArn": ResourceArn,
-        "EndpointAttributes": EndpointAttributes,
-        "CreatedTimestamp": call.now_seconds,
-        "LastUpdatedTimestamp": call.now_seconds,
-        "AllowMessages": AllowMessages,
-        "EndpointState": {"Status": "ACTIVE"},
-    }
+    attributes = cast("dict[str, str]", EndpointAttributes)
+    content = new_endpoint(
+        AppInstanceUserArn, endpoint_id, Type, ResourceArn, attributes, AllowMessages, Name, call.now_seconds
+    )
     keep(call, ENDPOINT, endpoint_id, content, parent=user, create_token=token)
     return {"AppInstanceUserArn": AppInstanceUserArn, "EndpointId": endpoint_id}
 

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 from sqlalchemy import Connection
 
+from rolecall.contents.app_instances import RETENTION
 from rolecall.contents.channels import MAXIMUM_MESSAGE_BYTES, PERSISTENT, STANDARD
 from rolecall.contents.expiration import expires_at_seconds
 from rolecall.errors import bad_request
@@ -112,10 +113,12 @@ def note_sent(call: Call, channel: Resource, message: Message) -> None:
 
 
 def kept_since_micros(connection: Connection, now_seconds: float, channel: Resource) -> int:
-    """From when on the app instance keeps messages. Older ones are deleted after a grace period, see identity."""
-    name = "AppInstanceRetentionSettings"
-    kept = resources.setting(connection, channel.parent_key or "", name) or {}
-    days = kept.get(name, {}).get("ChannelRetentionSettings", {}).get("RetentionDays")
-    if days is None or now_seconds < kept["InitiateDeletionTimestamp"]:
+    """From when on the app instance keeps messages. Older ones are deleted after a grace period, see identity.
+
+    Settings of the sandbox file have no grace period.
+    """
+    kept = resources.setting(connection, channel.parent_key or "", RETENTION) or {}
+    days = kept.get(RETENTION, {}).get("ChannelRetentionSettings", {}).get("RetentionDays")
+    if days is None or now_seconds < kept.get("InitiateDeletionTimestamp", 0):
         return 0
     return micros(now_seconds) - int(days) * _DAY_MICROS
