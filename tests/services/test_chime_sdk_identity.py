@@ -268,11 +268,15 @@ def test_registering_a_device_needs_the_pinpoint_application(identity: Identity)
         PINPOINT.replace(ACCOUNT, "444455556666"),
     ],
 )
-def test_the_pinpoint_application_is_of_the_same_account_and_region(identity: Identity, arn: str) -> None:
-    """Developer Guide, Using mobile push notifications."""
-    ana = identity.user(identity.instance())
-    register = {"AppInstanceUserArn": ana, **PHONE, "ResourceArn": arn}
-    assert identity.refused("RegisterAppInstanceUserEndpoint", **register)[0] == "BadRequestException"
+def test_a_device_with_another_arn_is_inactive(identity: Identity, arn: str) -> None:
+    """Developer Guide, Using mobile push notifications: the application is of the same account and Region."""
+    named = {"AppInstanceUserArn": identity.user(identity.instance())}
+    made = identity.call("RegisterAppInstanceUserEndpoint", **named, **{**PHONE, "ResourceArn": arn})
+    found = identity.call("DescribeAppInstanceUserEndpoint", **named, EndpointId=made["EndpointId"])
+    state = {"Status": "INACTIVE", "StatusReason": "INVALID_PINPOINT_ARN"}
+    assert found["AppInstanceUserEndpoint"]["EndpointState"] == state
+    [listed] = identity.call("ListAppInstanceUserEndpoints", **named)["AppInstanceUserEndpoints"]
+    assert listed["EndpointState"] == state
 
 
 def test_a_user_has_at_most_ten_devices_and_their_tokens_are_kept_apart(identity: Identity) -> None:

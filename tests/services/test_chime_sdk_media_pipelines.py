@@ -324,16 +324,6 @@ def test_a_pool_is_in_the_opt_in_region_of_the_media(world: Any, client: Any) ->
                 },
             }
         ],
-        [
-            {
-                "Type": "AmazonTranscribeCallAnalyticsProcessor",
-                "AmazonTranscribeCallAnalyticsProcessorConfiguration": {
-                    "LanguageCode": "en-US",
-                    "ContentRedactionType": "PII",
-                    "PiiEntityTypes": "NAME,SHOE_SIZE",
-                },
-            }
-        ],
     ],
 )
 def test_elements_that_cannot_be(client: Any, elements: list[Any]) -> None:

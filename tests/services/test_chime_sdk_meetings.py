@@ -479,25 +479,6 @@ def test_transcription_starts_and_stops(meetings: Meetings) -> None:
 MEDICAL = {"LanguageCode": "en-US", "Specialty": "CARDIOLOGY", "Type": "CONVERSATION"}
 
 
-IDENTIFIED = {"IdentifyLanguage": True, "LanguageOptions": "en-US,de-DE"}
-REDACTED = {"LanguageCode": "en-US", "ContentRedactionType": "PII"}
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {**IDENTIFIED, "PreferredLanguage": "de-DE", "ContentIdentificationType": "PII"},
-        {**REDACTED, "PiiEntityTypes": "ALL", "LanguageModelName": "m"},
-        {**REDACTED, "PiiEntityTypes": "NAME,PHONE, EMAIL"},
-        {"IdentifyLanguage": True},
-    ],
-)
-def test_what_a_transcription_may_be(meetings: Meetings, settings: dict[str, Any]) -> None:
-    configuration = {"EngineTranscribeSettings": settings}
-    named = {"MeetingId": meetings.made()}
-    assert meetings.call("StartMeetingTranscription", **named, TranscriptionConfiguration=configuration) == {}
-
-
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -528,23 +509,6 @@ def test_what_a_transcription_may_be(meetings: Meetings, settings: dict[str, Any
             "must not be there together",
         ),
         ({"EngineTranscribeSettings": {"LanguageCode": "tlh"}}, "enum value set"),
-        # API reference, EngineTranscribeSettings.
-        (
-            {"EngineTranscribeSettings": {"LanguageCode": "en-US", "PiiEntityTypes": "NAME"}},
-            "PiiEntityTypes needs ContentIdentificationType or ContentRedactionType",
-        ),
-        (
-            {"EngineTranscribeSettings": {**REDACTED, "PiiEntityTypes": "NAME, SHOE_SIZE"}},
-            "PiiEntityTypes must not have 'SHOE_SIZE'",
-        ),
-        ({"EngineTranscribeSettings": {**IDENTIFIED, "LanguageModelName": "m"}}, "a language model or with redaction"),
-        (
-            {"EngineTranscribeSettings": {**IDENTIFIED, "ContentRedactionType": "PII"}},
-            "a language model or with redaction",
-        ),
-        ({"EngineTranscribeSettings": {**IDENTIFIED, "LanguageOptions": "en-US,en-AU"}}, "one dialect"),
-        ({"EngineTranscribeSettings": {**IDENTIFIED, "LanguageOptions": "en-US"}}, "2 languages or more"),
-        ({"EngineTranscribeSettings": {**IDENTIFIED, "PreferredLanguage": "fr-FR"}}, "one of the LanguageOptions"),
     ],
 )
 def test_what_no_transcription_is(meetings: Meetings, settings: dict[str, Any], words: str) -> None:

@@ -10,7 +10,7 @@ from rolecall.contents.app_instances import ENDPOINT_SECRET, MAXIMUM_ENDPOINTS, 
 from rolecall.errors import limit_exceeded
 from rolecall.services.app_instance_kinds import PAGE_SIZE, SERVICE, USER
 from rolecall.services.kinds import Kind
-from rolecall.services.other_services import check_beside
+from rolecall.services.other_services import is_beside
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.verbs import change, delete, existing, get, keep, list_, made_with_token
@@ -62,9 +62,8 @@ def register_endpoint(
     """A new endpoint of the user, or the one that this token made before.
 
     Developer Guide, Using mobile push notifications: the Pinpoint application is in the account and the Region of the
-    app instance.
+    app instance. API reference, EndpointState: with an invalid ARN the endpoint is inactive.
     """
-    check_beside(call, ResourceArn, "mobiletargeting", "apps/", "a Pinpoint application")
     user = existing(call, USER, AppInstanceUserArn, locked=True)
     token = f"{user.key} {ClientRequestToken}"
     before = made_with_token(call, ENDPOINT, token, {"Type": Type, "ResourceArn": ResourceArn})
@@ -78,6 +77,8 @@ def register_endpoint(
     content = new_endpoint(
         AppInstanceUserArn, endpoint_id, Type, ResourceArn, attributes, AllowMessages, Name, call.now_seconds
     )
+    if not is_beside(call, ResourceArn, "mobiletargeting", "apps/"):
+        content["EndpointState"] = {"Status": "INACTIVE", "StatusReason": "INVALID_PINPOINT_ARN"}
     keep(call, ENDPOINT, endpoint_id, content, parent=user, create_token=token)
     return {"AppInstanceUserArn": AppInstanceUserArn, "EndpointId": endpoint_id}
 

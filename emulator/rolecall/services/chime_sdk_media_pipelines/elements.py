@@ -8,7 +8,6 @@ from typing import Any
 from rolecall.arns import parse_arn
 from rolecall.errors import bad_request
 from rolecall.services.chime_sdk_media_pipelines.sources import check_bucket
-from rolecall.services.transcripts import check_personal_information
 
 CALL_ANALYTICS, TRANSCRIBE = "AmazonTranscribeCallAnalyticsProcessor", "AmazonTranscribeProcessor"
 VOICE_ANALYTICS, RECORDING, ENHANCEMENT = "VoiceAnalyticsProcessor", "S3RecordingSink", "VoiceEnhancementSink"
@@ -62,7 +61,7 @@ def _check_element(element: Mapping[str, Any]) -> None:
     elif kind == RECORDING and "Destination" in configuration:
         check_bucket("Destination", configuration["Destination"])
     elif kind in (CALL_ANALYTICS, TRANSCRIBE):
-        check_personal_information(configuration)
+        _check_transcription(configuration)
         if kind == TRANSCRIBE:
             _check_languages(configuration)
 
@@ -76,6 +75,15 @@ def _check_target(kind: str, configuration: Mapping[str, Any]) -> None:
     parsed = parse_arn(configuration.get("InsightsTarget", ""))
     if parsed is None or parsed.service != _TARGETS[kind]:
         raise bad_request(f"InsightsTarget of {kind} must be an ARN of {_TARGETS[kind]}.")
+
+
+def _check_transcription(configuration: Mapping[str, Any]) -> None:
+    """API reference: both in one request get BadRequestException; the entity types need one of the two."""
+    found = [name for name in ("ContentIdentificationType", "ContentRedactionType") if name in configuration]
+    if len(found) > 1:
+        raise bad_request("ContentIdentificationType and ContentRedactionType must not be there together.")
+    if "PiiEntityTypes" in configuration and not found:
+        raise bad_request("PiiEntityTypes needs ContentIdentificationType or ContentRedactionType.")
 
 
 def _check_languages(configuration: Mapping[str, Any]) -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_meetings.meetings import MEETING, SERVICE, used_meeting
 from rolecall.services.members import Document
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.transcripts import check_personal_information
 from rolecall.services.verbs import replace_setting
 
 _CONFIGURATION = "TranscriptionConfiguration"
-# API reference, IdentifyLanguage: it cannot be combined with custom language models or redaction.
-_NOT_IDENTIFIED = frozenset({"LanguageModelName", "ContentRedactionType"})
-_FEWEST_OPTIONS = 2
 
 
 @operation(SERVICE, "StartMeetingTranscription")
@@ -51,24 +46,9 @@ def _check(configuration: dict[str, Any]) -> None:
     identifies = bool(settings.get("IdentifyLanguage"))
     if identifies == ("LanguageCode" in settings):
         raise bad_request("EngineTranscribeSettings must have either LanguageCode or IdentifyLanguage.")
-    check_personal_information(settings)
-    if identifies and not _NOT_IDENTIFIED.isdisjoint(settings):
-        raise bad_request("IdentifyLanguage must not be there together with a language model or with redaction.")
-    _check_options(settings, identifies=identifies)
-
-
-def _check_options(settings: Mapping[str, Any], *, identifies: bool) -> None:
-    options, preferred = settings.get("LanguageOptions"), settings.get("PreferredLanguage")
-    if options is None:
-        if preferred is not None:
-            raise bad_request("PreferredLanguage needs IdentifyLanguage and LanguageOptions.")
-        return
-    if not identifies:
+    if "LanguageOptions" in settings and not identifies:
         raise bad_request("LanguageOptions needs IdentifyLanguage.")
-    codes = [code.strip() for code in options.split(",")]
-    if len(codes) < _FEWEST_OPTIONS:
-        raise bad_request(f"LanguageOptions must have {_FEWEST_OPTIONS} languages or more.")
-    if len({code.partition("-")[0] for code in codes}) < len(codes):
-        raise bad_request("LanguageOptions must have one dialect of a language only.")
-    if preferred is not None and preferred not in codes:
-        raise bad_request("PreferredLanguage must be one of the LanguageOptions.")
+    if "PreferredLanguage" in settings and "LanguageOptions" not in settings:
+        raise bad_request("PreferredLanguage needs IdentifyLanguage and LanguageOptions.")
+    if "ContentIdentificationType" in settings and "ContentRedactionType" in settings:
+        raise bad_request("ContentIdentificationType and ContentRedactionType must not be there together.")
