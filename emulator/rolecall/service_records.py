@@ -39,6 +39,7 @@ class ServiceRecord:
     - ``denied_code``: the error code for a missing permission. Empty: the setting ``chime_denied_as`` decides.
     - ``global_region``: the Region of all calls, for a service with one endpoint for all Regions.
     - ``has_regional_endpoints``: the host name contains a Region, and the sandbox can switch Regions off.
+    - ``regions``: the only Regions in which AWS has an endpoint. Empty: every Region has one, or one serves them all.
     - ``credential_rules``: which operations some kinds of credentials can never call.
     - ``answers_are_recorded``: CloudTrail keeps the answers of calls that only read.
     - ``refusals_have_ids``: a refusal ends with an authorization id.
@@ -61,6 +62,7 @@ class ServiceRecord:
     denied_code: str = "AccessDenied"
     global_region: str = ""
     has_regional_endpoints: bool = False
+    regions: frozenset[str] = frozenset()
     credential_rules: CredentialRules = ""
     answers_are_recorded: bool = False
     refusals_have_ids: bool = False
@@ -80,6 +82,7 @@ def _chime(
     *,
     denied_code: str = "AccessDenied",
     global_region: str = "",
+    regions: str = "",
     tagged_resources: str = "",
 ) -> ServiceRecord:
     return ServiceRecord(
@@ -93,6 +96,7 @@ def _chime(
         constraint_code="BadRequestException",
         denied_code=denied_code,
         global_region=global_region,
+        regions=frozenset(regions.split()),
         legacy_host="service.chime.aws.amazon.com" if name == "chime" else "",
         tagged_resources=tagged_resources,
     )
@@ -133,25 +137,38 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 "chime-sdk-identity",
                 "2021-04-20",
                 "identity-chime",
+                regions="eu-central-1 us-east-1",
                 tagged_resources=r"app-instance/[^/]+(?:/(?:user|bot)/.+)?",
             ),
-            _chime("chime-sdk-meetings", "2021-07-15", "meetings-chime", tagged_resources=r"meeting[/:].+"),
+            _chime(
+                "chime-sdk-meetings",
+                "2021-07-15",
+                "meetings-chime",
+                regions="af-south-1 ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2 ca-central-1"
+                " eu-central-1 eu-west-2 il-central-1 us-east-1 us-gov-east-1 us-gov-west-1 us-west-2",
+                tagged_resources=r"meeting[/:].+",
+            ),
             _chime(
                 "chime-sdk-media-pipelines",
                 "2021-07-15",
                 "media-pipelines-chime",
+                regions="ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2 ca-central-1"
+                " eu-central-1 eu-west-2 us-east-1 us-west-2",
                 tagged_resources=r"media-(?:pipeline|insights-pipeline)[^/]*/.+",
             ),
             _chime(
                 "chime-sdk-messaging",
                 "2021-05-15",
                 "messaging-chime",
+                regions="eu-central-1 us-east-1",
                 tagged_resources=r"app-instance/[^/]+/channel(?:-flow)?/.+",
             ),
             _chime(
                 "chime-sdk-voice",
                 "2022-08-03",
                 "voice-chime",
+                regions="ap-northeast-1 ap-northeast-2 ap-southeast-1 ap-southeast-2 ca-central-1 eu-central-1"
+                " eu-west-1 eu-west-2 us-east-1 us-west-2",
                 tagged_resources=r"(?:vc|sma|voice-profile-domain|voice-profile)/.+",
             ),
             ServiceRecord(

@@ -103,7 +103,8 @@ class Page {
     this.session.addObserver({
       messagingSessionDidReceiveMessage: (message) => {
         this.received.push({ type: message.type, payload: message.payload && JSON.parse(message.payload) });
-        this.#waiting.forEach((look) => look());
+        // A look that has found its event leaves the next one to others.
+        this.#waiting = this.#waiting.filter((look) => !look());
       },
     });
   }

@@ -169,3 +169,66 @@ def test_numbers_rules_and_domains_of_voice(racing: Race, number: int) -> None:
     one_made(racing.outcomes(service, "CreateSipRule", rule))
     domain = {"Name": "d", "ServerSideEncryptionConfiguration": KEY, "ClientRequestToken": f"domain{number}"}
     all_same(racing.outcomes(service, "CreateVoiceProfileDomain", domain))
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_channels_members_and_messages(racing: Race, number: int) -> None:
+    identity, service = "chime-sdk-identity", "chime-sdk-messaging"
+    instance = racing.call(identity, "CreateAppInstance", Name="chat", ClientRequestToken=f"c{number}")[
+        "AppInstanceArn"
+    ]
+    ana, ben = (
+        racing.call(
+            identity,
+            "CreateAppInstanceUser",
+            AppInstanceArn=instance,
+            AppInstanceUserId=name,
+            Name=name,
+            ClientRequestToken=f"{name}{number}",
+        )["AppInstanceUserArn"]
+        for name in ("ana", "ben")
+    )
+    asked = {"AppInstanceArn": instance, "Name": "c", "ChimeBearer": ana}
+    tokens = [{**asked, "ChannelId": "same", "ClientRequestToken": f"t{each}"} for each in range(ATTEMPTS)]
+    channel = one_made(racing.outcomes(service, "CreateChannel", *tokens))["ChannelArn"]
+    all_same(racing.outcomes(service, "CreateChannel", {**asked, "ClientRequestToken": "one"}))
+    about = {"ChannelArn": channel, "ChimeBearer": ana}
+    one_made(racing.outcomes(service, "CreateChannelMembership", {**about, "MemberArn": ben, "Type": "DEFAULT"}))
+    members = racing.call(service, "ListChannelMemberships", **about)["ChannelMemberships"]
+    assert sorted(each["Member"]["Arn"] for each in members) == [ana, ben]
+    one_made(racing.outcomes(service, "CreateChannelModerator", {**about, "ChannelModeratorArn": ben}))
+    racing.call(service, "DeleteChannelModerator", **about, ChannelModeratorArn=ben)
+    message = {"Content": "Hello", "Type": "STANDARD", "Persistence": "PERSISTENT", "ClientRequestToken": "same"}
+    sent = all_same(racing.outcomes(service, "SendChannelMessage", {**about, **message}))["MessageId"]
+    listed = racing.call(service, "ListChannelMessages", **about)["ChannelMessages"]
+    assert [each["MessageId"] for each in listed] == [sent]
+    one_made(racing.outcomes(service, "CreateChannelBan", {**about, "MemberArn": ben}))
+    members = racing.call(service, "ListChannelMemberships", **about)["ChannelMemberships"]
+    assert [each["Member"]["Arn"] for each in members] == [ana]
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_pipelines_pools_and_configurations(racing: Race, number: int) -> None:
+    service = "chime-sdk-media-pipelines"
+    meeting = racing.call(
+        "chime-sdk-meetings",
+        "CreateMeeting",
+        ClientRequestToken=f"p{number}",
+        MediaRegion="us-east-1",
+        ExternalMeetingId="m1",
+    )["Meeting"]["MeetingArn"]
+    capture = {
+        "SourceType": "ChimeSdkMeeting",
+        "SourceArn": meeting,
+        "SinkType": "S3Bucket",
+        "SinkArn": "arn:aws:s3:::bucket",
+        "ClientRequestToken": f"capture{number}",
+    }
+    before = racing.call(service, "ListMediaCapturePipelines")["MediaCapturePipelines"]
+    made = all_same(racing.outcomes(service, "CreateMediaCapturePipeline", capture))["MediaCapturePipeline"]
+    pipelines = racing.call(service, "ListMediaCapturePipelines")["MediaCapturePipelines"]
+    ids = {each["MediaPipelineId"] for each in pipelines} - {each["MediaPipelineId"] for each in before}
+    assert ids == {made["MediaPipelineId"]}
+    assert len(pipelines) == len(before) + 1
+    pool = {"PoolName": f"pool{number}", "StreamConfiguration": {"Region": "us-east-1"}}
+    one_made(racing.outcomes(service, "CreateMediaPipelineKinesisVideoStreamPool", pool))

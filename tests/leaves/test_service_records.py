@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 from syntax_trees import walk
 
@@ -95,6 +96,21 @@ def test_the_errors_of_a_service(service: str, code: str, form: bytes) -> None:
     assert SERVICE_RECORDS[service].constraint_code == code
     if service in SERVICES:
         assert encode_error(service, AwsError("ServiceUnavailable", "m"), "id").body.startswith(form)
+
+
+@pytest.mark.follows_the_model
+def test_the_regions_of_the_services_that_are_not_in_every_one() -> None:
+    """The endpoints that botocore knows, in all partitions."""
+    session = boto3.Session()
+    partitions = session.get_available_partitions()
+    found = {
+        f"chime-sdk-{name}": {
+            each for own in partitions for each in session.get_available_regions(f"chime-sdk-{name}", own)
+        }
+        for name in ("identity", "meetings", "media-pipelines", "messaging", "voice")
+    }
+    assert {name: record.regions for name, record in SERVICE_RECORDS.items() if record.regions} == found
+    assert found["chime-sdk-messaging"] == {"us-east-1", "eu-central-1"}
 
 
 def test_the_credentials_that_may_call_a_service() -> None:

@@ -136,7 +136,7 @@ def test_a_batch_adds_whom_it_can(chime, room):
 def test_there_is_a_most_of_rooms_and_of_members(chime, room, monkeypatch):
     monkeypatch.setattr(rooms, "MAXIMUM_ROOMS", 1)
     assert refusal(chime, "CreateRoom", **ACCOUNT, Name="second")[0] == "ResourceLimitExceededException"
-    monkeypatch.setattr(room_memberships, "MAXIMUM_MEMBERS", 1)
+    monkeypatch.setattr(room_memberships, "MAXIMUM_ROOM_MEMBERS", 1)
     items = [{"MemberId": ANA}, {"MemberId": BEN}]
     [error] = chime.batch_create_room_membership(**room, MembershipItemList=items)["Errors"]
     assert (error["MemberId"], error["ErrorCode"]) == (BEN, "ResourceLimitExceeded")

@@ -137,3 +137,52 @@ def test_at_one_address_every_operation_finds_itself_or_its_namesake(service: st
         # Clients of Chime's first endpoint put this before the path.
         old = match(request_of(service, name, "127.0.0.1:4580", "/console"), "chime")
         assert (old.service, old.operation) == (found.service, found.operation)
+
+
+# By service: a call that takes nothing, and the Regions in which it is tried.
+LISTS = {
+    "chime-sdk-identity": ("list_app_instances", "eu-central-1", "eu-north-1"),
+    "chime-sdk-media-pipelines": ("list_media_pipelines", "ap-south-1", "eu-west-1"),
+    "chime-sdk-meetings": ("create_meeting", "af-south-1", "us-east-2"),
+    "chime-sdk-messaging": ("get_messaging_session_endpoint", "eu-central-1", "us-west-2"),
+    "chime-sdk-voice": ("list_voice_connectors", "eu-west-1", "ap-south-1"),
+}
+MEETING = {"ClientRequestToken": "token", "ExternalMeetingId": "standup", "MediaRegion": "eu-north-1"}
+
+
+@pytest.mark.parametrize("service", LISTS)
+def test_a_region_without_an_endpoint_answers_nothing(make_world: Any, service: str) -> None:
+    """AWS's clients find no address there: Available Regions (Developer Guide). The error says where there is one."""
+    world = make_world(WORLD)
+    name, served, unserved = LISTS[service]
+    parameters = MEETING if name == "create_meeting" else {}
+    assert getattr(world.client(service, region=served), name)(**parameters)
+    for region in (unserved, "us-gov-west-1" if service != "chime-sdk-meetings" else "eu-south-2", "cn-north-1"):
+        with pytest.raises(ClientError) as caught:
+            getattr(world.client(service, region=region), name)(**parameters)
+        error = caught.value.response
+        assert (error["Error"]["Code"], error["ResponseMetadata"]["HTTPStatusCode"]) == (
+            "InvalidSignatureException",
+            403,
+        )
+        message = error["Error"]["Message"]
+        assert f"{service} has no endpoint in {region}" in message
+        assert served in message.split("endpoints in")[1]
+
+
+def test_chime_itself_has_one_endpoint_for_all_regions(make_world: Any) -> None:
+    world = make_world(WORLD)
+    made = world.client("chime", region="eu-north-1").create_account(Name="Team")["Account"]
+    [found] = world.client("chime").list_accounts()["Accounts"]
+    assert found["AccountId"] == made["AccountId"]
+
+
+@pytest.mark.parametrize("suffix", ["amazonaws.com", "api.aws"])
+def test_an_endpoint_of_a_region_takes_signatures_of_that_region_only(make_world: Any, suffix: str) -> None:
+    world = make_world(WORLD)
+    url = f"http://meetings-chime.eu-central-1.{suffix}"
+    right = world.client("chime-sdk-meetings", region="eu-central-1", endpoint_url=url)
+    assert right.create_meeting(**MEETING)["Meeting"]["MeetingArn"].startswith("arn:aws:chime:eu-central-1:")
+    with pytest.raises(ClientError, match="Credential should be scoped to a valid region") as caught:
+        world.client("chime-sdk-meetings", endpoint_url=url).create_meeting(**MEETING)
+    assert caught.value.response["Error"]["Code"] == "InvalidSignatureException"

@@ -259,6 +259,26 @@ def test_registering_a_device_needs_the_pinpoint_application(identity: Identity)
     assert identity.refused("RegisterAppInstanceUserEndpoint", pinpoint, **other)[0] == "AccessDeniedException"
 
 
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:s3:::a1",
+        PINPOINT.replace("apps/", "templates/"),
+        PINPOINT.replace("us-east-1", "eu-central-1"),
+        PINPOINT.replace(ACCOUNT, "444455556666"),
+    ],
+)
+def test_a_device_with_another_arn_is_inactive(identity: Identity, arn: str) -> None:
+    """Developer Guide, Using mobile push notifications: the application is of the same account and Region."""
+    named = {"AppInstanceUserArn": identity.user(identity.instance())}
+    made = identity.call("RegisterAppInstanceUserEndpoint", **named, **{**PHONE, "ResourceArn": arn})
+    found = identity.call("DescribeAppInstanceUserEndpoint", **named, EndpointId=made["EndpointId"])
+    state = {"Status": "INACTIVE", "StatusReason": "INVALID_PINPOINT_ARN"}
+    assert found["AppInstanceUserEndpoint"]["EndpointState"] == state
+    [listed] = identity.call("ListAppInstanceUserEndpoints", **named)["AppInstanceUserEndpoints"]
+    assert listed["EndpointState"] == state
+
+
 def test_a_user_has_at_most_ten_devices_and_their_tokens_are_kept_apart(identity: Identity) -> None:
     ana = identity.user(identity.instance())
     made = [

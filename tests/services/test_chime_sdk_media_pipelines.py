@@ -279,6 +279,19 @@ def test_one_sink_for_each_type_of_audio_and_ten_pools(world: Any, client: Any) 
     assert code == "ResourceLimitExceededException"
 
 
+def test_a_pool_is_in_the_opt_in_region_of_the_media(world: Any, client: Any) -> None:
+    """API reference: a meeting whose MediaRegion is af-south-1 needs a stream in af-south-1."""
+    here = pool_of(client, world)
+    there = {"PoolName": "there", "StreamConfiguration": {"Region": "af-south-1"}}
+    pool = client.create_media_pipeline_kinesis_video_stream_pool(**there)[POOL_MEMBER]["PoolArn"]
+    world.clock.advance(5)
+    usual = meeting(world, "usual", MediaRegion="eu-north-1")["MeetingArn"]
+    opt_in = meeting(world, "far", MediaRegion="af-south-1")["MeetingArn"]
+    client.create_media_stream_pipeline(**streaming(usual, here))
+    client.create_media_stream_pipeline(**streaming(opt_in, pool))
+    assert refused(client.create_media_stream_pipeline, **streaming(opt_in, here))[0] == "BadRequestException"
+
+
 @pytest.mark.parametrize(
     "elements",
     [

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from messaging_calls import ACCOUNT, ARN, Chat, allow, user, world_of
+from messaging_calls import ACCOUNT, ARN, OTHER, Chat, allow, user, world_of
 
 from rolecall.ids import Identifiers
 from rolecall.services.chime_sdk_messaging import relating
@@ -195,6 +196,10 @@ def test_a_search_finds_channels_by_their_members(chat: Chat) -> None:
     rest = chat.call("SearchChannels", "ana", Fields=fields, NextToken=first["NextToken"])
     assert {each["ChannelArn"] for each in first["Channels"] + rest["Channels"]} == {both, alone, three}
     assert chat.refused("SearchChannels", Fields=fields)[0] == "BadRequestException"
+    # API reference, SearchField: the values must be ARNs of users.
+    for value in ("ana", chat.instance, f"{chat.instance}/channel/c", f"{chat.instance}/bot/b"):
+        fields = [{"Key": "MEMBERS", "Operator": "INCLUDES", "Values": [chat.arn("ana"), value]}]
+        assert chat.refused("SearchChannels", "ana", Fields=fields)[0] == "BadRequestException"
 
 
 @pytest.mark.parametrize(("criterion", "days"), [("CREATED_TIMESTAMP", 2), ("LAST_MESSAGE_TIMESTAMP", 3)])
@@ -321,6 +326,61 @@ def test_a_filter_rule_is_a_json_object(chat: Chat, depth: int) -> None:
     push = {"AllowNotifications": "FILTERED", "FilterRule": '{"a":' + "[" * depth}
     asked = {"ChannelArn": arn, "MemberArn": "ana", "Preferences": {"PushNotifications": push}}
     assert chat.refused("PutChannelMembershipPreferences", "ana", **asked)[0] == "BadRequestException"
+
+
+# Developer Guide, Using filter rules to filter messages: exact texts only, 2 KB, 5 constraints in an OR, a complexity
+# of 20, which is the number of keys and values. Its own example has the complexity 4.
+EXAMPLE = {"type": [{"anything-but": ["Room"]}], "mention": ["Bob"]}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        EXAMPLE,
+        {"type": [{"anything-but": "Room"}]},
+        {"or": [{f"k{number}": ["v"]} for number in range(5)]},
+        {"$or": [EXAMPLE, {"type": ["Chime"]}], "mention": ["Bob"]},
+        {f"k{number}": ["v"] for number in range(10)},
+        {"k": [f"v{number}" for number in range(19)]},
+        {"k": ["v" * 2037]},
+    ],
+)
+def test_a_filter_rule_of_the_guide_is_kept(chat: Chat, rule: dict[str, Any]) -> None:
+    push = {"AllowNotifications": "FILTERED", "FilterRule": json.dumps(rule)}
+    asked = {"ChannelArn": chat.channel(), "MemberArn": "ana", "Preferences": {"PushNotifications": push}}
+    assert chat.call("PutChannelMembershipPreferences", "ana", **asked)["Preferences"] == {"PushNotifications": push}
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"k": "v"}, "list of texts for k"),
+        ({"k": []}, "list of texts for k"),
+        ({"k": {"nested": ["v"]}}, "list of texts for k"),
+        ({"k": [1]}, "exact texts only"),
+        ({"k": [None]}, "exact texts only"),
+        ({"k": [True]}, "exact texts only"),
+        ({"k": [["v"]]}, "exact texts only"),
+        ({"k": [{"prefix": "v"}]}, "exact texts only"),
+        ({"k": [{"exists": True}]}, "exact texts only"),
+        ({"k": [{"numeric": ["=", 1]}]}, "exact texts only"),
+        ({"k": [{"anything-but": {"prefix": "v"}}]}, "exact texts only"),
+        ({"k": [{"anything-but": []}]}, "exact texts only"),
+        ({"k": [{"anything-but": ["v"], "prefix": "v"}]}, "exact texts only"),
+        ({"or": [{f"k{number}": ["v"]} for number in range(6)]}, "at most 5 constraints"),
+        ({"or": ["v"]}, "list of JSON objects for or"),
+        ({"or": [{"or": [{"k": ["v"]}]}]}, "exact texts only"),
+        ({f"k{number}": ["v"] for number in range(11)}, "complexity of FilterRule is 22"),
+        ({"k": [f"v{number}" for number in range(20)]}, "complexity of FilterRule is 21"),
+        ({"or": [{"a": ["v"] * 10}, {"b": [{"anything-but": ["v"] * 10}]}]}, "complexity of FilterRule is 22"),
+        ({"k": ["v" * 2038]}, "at most 2048 bytes"),
+    ],
+)
+def test_a_filter_rule_beyond_the_guide_is_refused(chat: Chat, rule: dict[str, Any], message: str) -> None:
+    push = {"AllowNotifications": "FILTERED", "FilterRule": json.dumps(rule)}
+    asked = {"ChannelArn": chat.channel(), "MemberArn": "ana", "Preferences": {"PushNotifications": push}}
+    refused = chat.refused("PutChannelMembershipPreferences", "ana", **asked)
+    assert (refused[0], message in refused[1]) == ("BadRequestException", True), refused
 
 
 def test_preferences_belong_to_the_member(chat: Chat) -> None:
@@ -533,7 +593,9 @@ def test_streaming_configurations(chat: Chat) -> None:
     assert chat.refused("GetMessagingStreamingConfigurations", **about)[0] == "NotFoundException"
     stream = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/chime-messaging-all"
     one = {"DataType": "Channel", "ResourceArn": stream}
-    for wrong in ([one, one], [{**one, "ResourceArn": stream.replace("chime-", "")}]):
+    # Developer Guide, Streaming messaging data: a stream of the same account and Region, named chime-messaging-….
+    elsewhere = [stream.replace("us-east-1", "eu-central-1"), stream.replace(ACCOUNT, OTHER)]
+    for wrong in ([one, one], *([{**one, "ResourceArn": arn}] for arn in (stream.replace("chime-", ""), *elsewhere))):
         code = chat.refused("PutMessagingStreamingConfigurations", **about, StreamingConfigurations=wrong)[0]
         assert code == "BadRequestException"
     both = [one, {**one, "DataType": "ChannelMessage"}]

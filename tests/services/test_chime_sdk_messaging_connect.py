@@ -146,6 +146,9 @@ def test_the_user_must_be_a_user_of_the_app_instance_and_region(chat: Chat) -> N
         assert refused(chat, presigned(URL, arn, KEYS["admin"])).code == "NotFoundException"
     elsewhere = presigned(URL, chat.arn("ana"), KEYS["admin"], region="eu-central-1")
     assert refused(chat, elsewhere).code == "NotFoundException"
+    # AWS has no endpoint there.
+    nowhere = refused(chat, presigned(URL, chat.arn("ana"), KEYS["admin"], region="eu-north-1"))
+    assert (nowhere.code, "eu-central-1 and us-east-1" in nowhere.message) == ("SignatureDoesNotMatch", True)
     foreign = chat.arn("ana").replace(ACCOUNT, OTHER)
     assert refused(chat, presigned(URL, foreign, KEYS["admin"])).code == "AccessDenied"
 

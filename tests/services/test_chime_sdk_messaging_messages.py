@@ -140,6 +140,17 @@ def test_a_newer_member_of_an_attribute_is_not_ignored() -> None:
         checked_attributes(call, {"a": {"NumberValues": [1]}})
 
 
+def test_attributes_have_a_kibibyte_together(chat: Chat) -> None:
+    """Developer Guide, Using filter rules to filter messages: a total message attribute size of 1KB."""
+    channel = chat.channel()
+    most = {"a": {"StringValues": ["é" * 256, "b" * 255]}, "cd": {"StringValues": ["e" * 254]}}
+    assert chat.send(channel, "ana", MessageAttributes=most)
+    more = {**most, "f": {"StringValues": []}}
+    asked = {"ChannelArn": channel, "Content": "x", "Type": "STANDARD", "Persistence": "PERSISTENT"}
+    refused = chat.refused("SendChannelMessage", "ana", **asked, ClientRequestToken="more", MessageAttributes=more)
+    assert (refused[0], "1024 bytes" in refused[1]) == ("BadRequestException", True)
+
+
 def test_lists_go_by_time(chat: Chat, channel: str) -> None:
     start = int(chat.clock.now_seconds()) + 1
     for number in range(6):

@@ -95,7 +95,9 @@ BEARER_ALONE = {
     "ListChannels": {"AppInstanceArn": "instance"},
     "ListChannelMembershipsForAppInstanceUser": {},
     "ListChannelsModeratedByAppInstanceUser": {},
-    "SearchChannels": {"Fields": [{"Key": "MEMBERS", "Operator": "INCLUDES", "Values": ["x"]}]},
+    "SearchChannels": {
+        "Fields": [{"Key": "MEMBERS", "Operator": "INCLUDES", "Values": [f"{ARN}app-instance/i/user/x"]}]
+    },
 }
 ON_BOTH = {
     "DescribeChannel": {},

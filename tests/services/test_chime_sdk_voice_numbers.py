@@ -31,7 +31,8 @@ def connector(client, name="one"):
 
 
 def application(client, region="us-east-1"):
-    made = client.create_sip_media_application(AwsRegion=region, Name="app", Endpoints=[{"LambdaArn": LAMBDA}])
+    function = LAMBDA.replace("us-east-1", region)
+    made = client.create_sip_media_application(AwsRegion=region, Name="app", Endpoints=[{"LambdaArn": function}])
     return made["SipMediaApplication"]
 
 
@@ -201,6 +202,17 @@ def test_an_application_and_its_calls(world, voice):
     assert refusal(voice, updating, **named, **transaction, Arguments={})[0] == "NotFoundException"
     parameters = {"AwsRegion": "eu-central-1", "Name": "app", "Endpoints": [{"LambdaArn": LAMBDA}]}
     assert refusal(voice, "CreateSipMediaApplication", **parameters)[0] == "BadRequestException"
+
+
+def test_the_function_of_an_application_is_in_its_region(voice):
+    """API reference, SipMediaApplicationEndpoint: the function must be created in the Region of the application."""
+    elsewhere = [{"LambdaArn": LAMBDA}]
+    refused = refusal(voice, "CreateSipMediaApplication", AwsRegion="us-west-2", Name="app", Endpoints=elsewhere)
+    assert (refused[0], "us-west-2" in refused[1]) == ("BadRequestException", True)
+    named = {"SipMediaApplicationId": application(voice, "us-west-2")["SipMediaApplicationId"]}
+    assert refusal(voice, "UpdateSipMediaApplication", **named, Endpoints=elsewhere)[0] == "BadRequestException"
+    found = voice.get_sip_media_application(**named)["SipMediaApplication"]["Endpoints"]
+    assert found == [{"LambdaArn": LAMBDA.replace("us-east-1", "us-west-2")}]
 
 
 def test_credentials_of_a_connectors_termination(world, voice):

@@ -260,6 +260,11 @@ def test_batches_name_what_they_could_not_do(world, chime):
         (SEATTLE, "Conflict"),
     ]
     assert number_of(chime)["CallingName"] == "name"
+    # API reference of chime-sdk-voice: "You cannot have a duplicate phoneNumberId in a request."
+    twice = [{"PhoneNumberId": SEATTLE, "Name": "a"}, {"PhoneNumberId": SEATTLE.replace("+", "%2B"), "Name": "b"}]
+    voice = world.client("chime-sdk-voice", "admin")
+    assert refusal(voice, "BatchUpdatePhoneNumber", UpdatePhoneNumberRequestItems=twice)[0] == "BadRequestException"
+    assert "Name" not in voice.get_phone_number(PhoneNumberId=SEATTLE)["PhoneNumber"]
     errors = chime.batch_delete_phone_number(PhoneNumberIds=[unknown, SEATTLE])["PhoneNumberErrors"]
     assert [(each["PhoneNumberId"], each["ErrorCode"]) for each in errors] == [(unknown, "NotFound")]
     assert errors[0]["ErrorMessage"] == "The phone number was not found."

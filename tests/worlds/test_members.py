@@ -10,6 +10,7 @@ import pytest
 from rolecall.storage import tables as t
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
+from rolecall.worlds.chime_accounts import DeclaredChimeAccount, DeclaredChimeUser
 from rolecall.worlds.members import column, columns_of, member, members_of, moment, new_columns_of, section_of
 
 TABLES = [
@@ -20,8 +21,8 @@ TABLES = [
     (w.DeclaredPolicy, t.policies),
     (w.DeclaredRole, t.roles),
     (w.DeclaredOidcProvider, t.oidc_providers),
-    (w.DeclaredChimeAccount, t.chime_accounts),
-    (w.DeclaredChimeUser, t.chime_users),
+    (DeclaredChimeAccount, t.chime_accounts),
+    (DeclaredChimeUser, t.chime_users),
     (w.DeclaredInstance, t.attachments),
     (w.DeclaredTask, t.attachments),
     (w.DeclaredPod, t.attachments),

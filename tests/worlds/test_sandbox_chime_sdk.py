@@ -28,6 +28,7 @@ DAY = 86_400
 INSTANCE_ID = "0f6b8b3c-4a1e-4f5d-9c39-1d9c0c3a7f10"
 INSTANCE = f"arn:aws:chime:us-east-1:{ACCOUNT}:app-instance/{INSTANCE_ID}"
 LAMBDA = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:ivr"
+IVR = LAMBDA.replace("us-east-1", "us-west-2")
 ALIAS = f"arn:aws:lex:us-east-1:{ACCOUNT}:bot-alias/ABCDEFGHIJ/KLMNOPQRST"
 GENERAL = {
     "id": "general",
@@ -118,7 +119,7 @@ ACCOUNT_SECTION: dict[str, Any] = {
     "voice_connectors": [
         {"name": "office", "aws_region": "us-west-2", "require_encryption": False, "tags": {"Team": "blue"}}
     ],
-    "sip_media_applications": [{"name": "ivr", "region": "us-west-2", "aws_region": "us-west-2", "lambda": LAMBDA}],
+    "sip_media_applications": [{"name": "ivr", "region": "us-west-2", "aws_region": "us-west-2", "lambda": IVR}],
     "voice_connector_groups": [{"name": "all", "connectors": [{"connector": "office", "priority": 7}]}],
     "sip_rules": [{"name": "calls", "voice_connector": "office", "applications": [{"application": "ivr"}]}],
 }
@@ -376,7 +377,7 @@ def test_voice_connectors_and_sip_applications(sandbox: Rolecall) -> None:
     assert sandbox.client("chime-sdk-voice").list_sip_media_applications()["SipMediaApplications"] == []
     voice = sandbox.client("chime-sdk-voice", region="us-west-2")
     [application] = voice.list_sip_media_applications()["SipMediaApplications"]
-    assert (application["Name"], application["Endpoints"]) == ("ivr", [{"LambdaArn": LAMBDA}])
+    assert (application["Name"], application["Endpoints"]) == ("ivr", [{"LambdaArn": IVR}])
     changed = voice.update_sip_media_application(
         SipMediaApplicationId=application["SipMediaApplicationId"], Name="menu"
     )["SipMediaApplication"]
@@ -579,9 +580,23 @@ _CASES: list[tuple[type, str, str, str, str]] = [
         "CreateSipMediaApplication",
         "Endpoints.LambdaArn",
     ),
+    *(
+        (chime_sdk.DeclaredUserEndpoint, name, "chime-sdk-identity", "RegisterAppInstanceUserEndpoint", member)
+        for name, member in (
+            ("name", "Name"),
+            ("device_token", "EndpointAttributes.DeviceToken"),
+            ("voip_device_token", "EndpointAttributes.VoipDeviceToken"),
+            ("type", "Type"),
+            ("allow_messages", "AllowMessages"),
+        )
+    ),
+    *(
+        (chime_sdk.DeclaredPhoneNumber, name, "chime-sdk-voice", "UpdatePhoneNumber", member)
+        for name, member in (("name", "Name"), ("calling_name", "CallingName"), ("product_type", "ProductType"))
+    ),
 ]
 _TRIED = [
-    *("", "a", "ab", "x" * 64, "x" * 65, "x" * 100, "x" * 101, "x" * 256, "x" * 257, "x" * 1024, "x" * 1025),
+    *("", "a", "ab", *("x" * size for size in (64, 65, 100, 101, 256, 257, 1024, 1025, 1600, 1601))),
     *("a b", "-a", "a-", "a:b@c._-d", "é", "a\u0007b", "😀", " ", "A_b", "A__b", "a/b", "a1"),
     *(LAMBDA, f"{LAMBDA}:live", f"{LAMBDA}:$LATEST", LAMBDA.replace("lambda", "s3"), ALIAS, ALIAS.lower()),
 ]

@@ -43,8 +43,22 @@ def chime_sdk() -> dict[str, Any]:
             {
                 "name": "Chat",
                 "metadata": "m",
+                "retention_days": 30,
                 "tags": {"Team": "blue"},
-                "users": [{"id": "ana", "name": "Ana"}, {"id": "ben"}],
+                "users": [
+                    {
+                        "id": "ana",
+                        "name": "Ana",
+                        "endpoints": [
+                            {
+                                "type": "APNS",
+                                "application": f"arn:aws:mobiletargeting:us-east-1:{ACCOUNT}:apps/a1",
+                                "device_token": "phone",
+                            }
+                        ],
+                    },
+                    {"id": "ben"},
+                ],
                 "bots": [{"name": "helper", "lex_bot_alias": alias, "locale": "en_US"}],
                 "admins": ["ben", "helper"],
                 "channels": [
@@ -60,6 +74,9 @@ def chime_sdk() -> dict[str, Any]:
         ],
         "meetings": [{"external_meeting_id": "daily", "attendees": [{"external_user_id": "ana"}]}],
         "voice_connectors": [{"name": "office"}],
+        "phone_numbers": [
+            {"number": "+12065550100", "name": "front", "calling_name": "Office", "voice_connector": "office"}
+        ],
         "sip_media_applications": [{"name": "ivr", "lambda": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:ivr"}],
     }
 
@@ -161,7 +178,14 @@ def everything() -> dict[str, Any]:
                     {
                         "name": "Team",
                         "users": [{"email": "ana@example.com"}, {"email": "li@example.com", "license": "Basic"}],
-                    }
+                    },
+                    {
+                        "name": "Corp",
+                        "type": "EnterpriseLWA",
+                        "users": [{"email": "ana@example.org"}, {"username": "Desk"}],
+                        "rooms": [{"name": "Plans", "members": ["ANA@example.org"], "administrators": ["Desk"]}],
+                        "retention": {"room_days": 30},
+                    },
                 ],
                 **chime_sdk(),
             },
@@ -218,7 +242,6 @@ NOT_DECLARED = {
     "old_passwords",
     "outbound_federations",
     "password_policies",
-    "resource_settings",
     "saml_private_keys",
     "server_certificate_tags",
     "server_certificates",
@@ -227,13 +250,6 @@ NOT_DECLARED = {
     "messaging_events",
     "chime_bots",
     "chime_delegate_groups",
-    "chime_retention_settings",
-    "chime_room_memberships",
-    "chime_rooms",
-    "ordered_phone_numbers",
-    "phone_number_associations",
-    "phone_number_orders",
-    "phone_numbers",
     "telephony_settings",
     "ssh_public_keys",
 }
@@ -379,7 +395,7 @@ def test_a_changed_file_brings_what_it_declares_to_its_new_state(database: Datab
     assert clients == {"other": 0, "third": 1}
     assert rows(database, "oidc_thumbprints") == rows(database, "oidc_provider_tags") == []
     licenses = {row["primary_email"]: row["license_type"] for row in rows(database, "chime_users")}
-    assert licenses == {"ana@example.com": "Basic", "li@example.com": "Basic"}
+    assert (licenses["ana@example.com"], licenses["li@example.com"]) == ("Basic", "Basic")
     policies = rows(database, "organization_policies")
     names = {row["policy_id"]: row["name"] for row in policies if row["policy_type"] == "SERVICE_CONTROL_POLICY"}
     attached = rows(database, "organization_policy_targets")
@@ -392,7 +408,7 @@ def test_a_changed_file_leaves_alone_what_it_does_not_declare(make_world: Any) -
     iam, chime = world.client("iam"), world.client("chime")
     iam.create_user(UserName="new")
     iam.create_role(RoleName="new", AssumeRolePolicyDocument=json.dumps(trust(ACCOUNT)))
-    account_id = chime.list_accounts()["Accounts"][0]["AccountId"]
+    account_id = chime.list_accounts(Name="Team")["Accounts"][0]["AccountId"]
     chime.create_user(AccountId=account_id, Email="new@example.com")
     file = everything()
     file["accounts"][0]["users"].append({"name": "late"})

@@ -12,6 +12,8 @@ from types import MappingProxyType
 _FOLDER = Path(__file__).parent / "phone_numbers"
 UNITED_STATES = "US"
 LOCAL, TOLL_FREE = "Local", "TollFree"
+BUSINESS_CALLING, VOICE_CONNECTOR, DIAL_IN = "BusinessCalling", "VoiceConnector", "SipMediaApplicationDialIn"
+PRODUCT_TYPES = (BUSINESS_CALLING, VOICE_CONNECTOR, DIAL_IN)
 # The pattern of TollFreePrefix in the model of SearchAvailablePhoneNumbers.
 _TOLL_FREE_PREFIXES = ("800", "833", "844", "855", "866", "877", "888")
 
@@ -60,3 +62,12 @@ def range_of(number: str) -> NumberRange | None:
             rest = number[length:]
             return found if len(rest) == found.digits and rest.isascii() and rest.isdigit() else None
     return None
+
+
+def product_problem(where: NumberRange, product_type: str) -> str:
+    """Why numbers of a range cannot be of a product type (API reference, CreatePhoneNumberOrder); else empty."""
+    if where.country != UNITED_STATES and product_type != DIAL_IN:
+        return f"Numbers outside the United States must have the product type {DIAL_IN}."
+    if where.number_type == TOLL_FREE and product_type == BUSINESS_CALLING:
+        return f"Toll-free numbers cannot have the product type {BUSINESS_CALLING}."
+    return ""

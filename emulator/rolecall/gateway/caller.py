@@ -7,13 +7,12 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from rolecall.access.policies import PolicyStore
-from rolecall.access.regions import check_token_region, region_of_host
+from rolecall.access.regions import check_endpoint, check_token_region, region_of_endpoint
 from rolecall.errors import AwsError
 from rolecall.faults.rules import CallFacts
 from rolecall.gateway.received import Received, region_of
 from rolecall.http import HttpRequest
 from rolecall.identities import NOBODY, Identity, IdentityStore, unsigned_identity
-from rolecall.service_records import SERVICE_RECORDS
 from rolecall.services.registry import Call, Parameters, RegisteredOperation, SecondFactor, not_emulated
 from rolecall.settings import SandboxSettings
 from rolecall.signing import Signature, check_scope, check_signature
@@ -24,13 +23,13 @@ MISSING_TOKEN_MESSAGE = "Request is missing Authentication Token"  # noqa: S105
 
 def check_call_scope(signature: Signature, target: Target, request: HttpRequest) -> None:
     """Raises AwsError SignatureDoesNotMatch. A regional endpoint accepts only signatures of its own Region."""
-    signing_name = target.service.signing_name
-    has_own_region = SERVICE_RECORDS[target.service.name].has_regional_endpoints
-    region = region_of_host(request.headers.get("host", "")) if has_own_region else None
+    service, signing_name = target.service.name, target.service.signing_name
+    region = region_of_endpoint(service, request.headers.get("host", ""))
     if region is None:
         check_scope(signature, service=signing_name)
     else:
         check_scope(signature, service=signing_name, valid_region=region.__eq__)
+    check_endpoint(service, signature.region)
 
 
 def authenticate(

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from rolecall.access.check import check
 from rolecall.access.context import Moment
 from rolecall.access.permission import Permission
+from rolecall.access.regions import check_endpoint
 from rolecall.arns import parse_arn
 from rolecall.clock import monotonic_seconds
 from rolecall.errors import AwsError, bad_request
@@ -156,6 +157,7 @@ class _Attempt:
             identities = self.identities = sandbox.generations.current(connection)
             settings, now_seconds = sandbox.generations.settings, sandbox.clock.now_seconds()
             check_scope(signature, service=SERVICE_RECORDS[SERVICE].signing_name)
+            check_endpoint(SERVICE, signature.region)
             identity, has_secret = resolve(connection, identities, signature, now_seconds, settings)
             if has_secret:
                 check_signature(request, signature, identity.secret_access_key, raw_path=request.raw_path)

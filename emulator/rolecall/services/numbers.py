@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from rolecall.data import range_of
-from rolecall.data.phone_number_table import LOCAL, TOLL_FREE, UNITED_STATES
+from rolecall.data.phone_number_table import LOCAL, UNITED_STATES, product_problem
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.batches import errors_of
 from rolecall.services.kinds import shown
@@ -24,7 +24,6 @@ DAY_SECONDS = 86_400
 QUEUE_SECONDS = 7 * DAY_SECONDS
 # API reference, UpdatePhoneNumber: a calling name can take 72 hours.
 CALLING_NAME_SECONDS = 3 * DAY_SECONDS
-BUSINESS_CALLING, VOICE_CONNECTOR, DIAL_IN = "BusinessCalling", "VoiceConnector", "SipMediaApplicationDialIn"
 
 
 def expired_before(call: Call) -> float:
@@ -108,12 +107,9 @@ def shown_number(call: Call, number: PhoneNumber, member: str = "PhoneNumber") -
 def check_product(e164: str, product_type: str) -> None:
     """API reference, CreatePhoneNumberOrder and UpdatePhoneNumber. Raises BadRequestException."""
     where = range_of(e164)
-    if where is None:
-        return
-    if where.country != UNITED_STATES and product_type != DIAL_IN:
-        raise bad_request(f"Numbers outside the United States must have the product type {DIAL_IN}.")
-    if where.number_type == TOLL_FREE and product_type == BUSINESS_CALLING:
-        raise bad_request(f"Toll-free numbers cannot have the product type {BUSINESS_CALLING}.")
+    problem = "" if where is None else product_problem(where, product_type)
+    if problem:
+        raise bad_request(problem)
 
 
 def change_number(call: Call, phone_number_id: str, members: Mapping[str, Any]) -> PhoneNumber:

@@ -14,8 +14,9 @@ from rolecall.contents.expiration import CREATED, LAST_MESSAGE, MAXIMUM_DAYS
 from rolecall.contents.meeting_features import check_capabilities
 from rolecall.contents.meetings import MEDIA_REGIONS
 from rolecall.contents.voice import DEFAULT_DISTRIBUTION, SIP_APPLICATION_REGIONS
+from rolecall.data.phone_number_table import PRODUCT_TYPES, VOICE_CONNECTOR
 from rolecall.errors import AwsError
-from rolecall.service_records import DEFAULT_REGION
+from rolecall.service_records import DEFAULT_REGION, SERVICE_RECORDS
 from rolecall.worlds import checking as c
 from rolecall.worlds.members import list_of, member, record_of
 
@@ -23,7 +24,6 @@ MAXIMUM_TAGS = 50
 # Of the integers of AWS's models.
 MAXIMUM_INTEGER = 2**31 - 1
 UUID = c.matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in small letters")
-_REGION = c.matching(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "a Region such as us-east-1")
 _NAME = c.matching(
     r"[\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]{1,256}", "a name of up to 256 characters"
 )
@@ -34,6 +34,7 @@ _CHOSEN_ID = c.matching(
 )
 _EXTERNAL_ID = c.matching(r"(?s)(?!(?i:aws:)).{2,64}", "a text of 2 to 64 characters that does not begin with aws:")
 _VOICE_NAME = c.matching(r"[a-zA-Z0-9 _.-]{1,256}", "a name of up to 256 letters, digits, blanks and _.-")
+_DEVICE_TOKEN = c.matching(r".{1,1600}", "a token of 1 to 1600 characters in one line")
 _CAPABILITY = c.one_of("SendReceive", "Send", "Receive", "None")
 
 
@@ -54,9 +55,10 @@ def _tags() -> Any:
     return member(_TAGS, factory=dict)
 
 
-def _region() -> Any:
-    """The Region of the endpoint, where the resource is."""
-    return member(_REGION, DEFAULT_REGION)
+def _region(*services: str) -> Any:
+    """The Region of the endpoint, where the resource is: one in which AWS has an endpoint of these services."""
+    regions = frozenset[str].intersection(*(SERVICE_RECORDS[service].regions for service in services))
+    return member(c.one_of(*sorted(regions)), DEFAULT_REGION)
 
 
 _DAYS = c.between(1, MAXIMUM_DAYS)
@@ -67,6 +69,25 @@ def _id() -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredUserEndpoint:
+    """A device of a user. Its tokens let others send to it."""
+
+    endpoint_id: str | None = member(
+        c.matching(r"[\w-]{1,64}", "an id of up to 64 letters, digits and _-"), None, key="id"
+    )
+    name: str | None = member(c.matching(r".{0,1600}", "a name of up to 1600 characters in one line"), None)
+    type: str = member(c.one_of("APNS", "APNS_SANDBOX", "GCM"))
+    application: str = member(
+        c.matching(
+            r"arn:aws:mobiletargeting:[a-z]{2}-[a-z]+-\d:\d{12}:apps/[\w-]+", "the ARN of a Pinpoint application"
+        )
+    )
+    device_token: str = member(_DEVICE_TOKEN, secret=True)
+    voip_device_token: str | None = member(_DEVICE_TOKEN, None, secret=True)
+    allow_messages: str = member(c.one_of("ALL", "NONE"), "ALL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredAppInstanceUser:
     """Without a name, the id is the name."""
 
@@ -74,6 +95,7 @@ class DeclaredAppInstanceUser:
     name: str | None = member(c.matching(r"(?=.*\S).{1,100}", "a name of up to 100 characters"), None)
     metadata: str | None = member(_METADATA, None)
     expiration_days: int | None = member(_DAYS, None)
+    endpoints: tuple[DeclaredUserEndpoint, ...] = list_of(DeclaredUserEndpoint)
     tags: Mapping[str, str] = _tags()
 
 
@@ -174,8 +196,9 @@ class DeclaredChannel:
 class DeclaredAppInstance:
     name: str = member(_NAME)
     instance_id: str | None = _id()
-    region: str = _region()
+    region: str = _region("chime-sdk-identity", "chime-sdk-messaging")
     metadata: str | None = member(_METADATA, None)
+    retention_days: int | None = member(_DAYS, None)
     tags: Mapping[str, str] = _tags()
     users: tuple[DeclaredAppInstanceUser, ...] = list_of(DeclaredAppInstanceUser)
     bots: tuple[DeclaredAppInstanceBot, ...] = list_of(DeclaredAppInstanceBot)
@@ -213,7 +236,7 @@ class DeclaredMeeting:
 
     external_meeting_id: str = member(_EXTERNAL_ID)
     meeting_id: str | None = _id()
-    region: str = _region()
+    region: str = _region("chime-sdk-meetings")
     media_region: str = member(c.one_of(*sorted(MEDIA_REGIONS)), DEFAULT_REGION)
     meeting_host_id: str | None = member(_EXTERNAL_ID, None)
     tags: Mapping[str, str] = _tags()
@@ -228,7 +251,7 @@ class DeclaredVoiceConnector:
     connector_id: str | None = member(
         c.matching(r"[a-z0-9]{21,22}", "an id of 22 small letters and digits"), None, key="id"
     )
-    region: str = _region()
+    region: str = _region("chime-sdk-voice")
     aws_region: str = member(
         c.one_of(
             *("us-east-1", "us-west-2", "ca-central-1", "eu-central-1", "eu-west-1", "eu-west-2"),
@@ -245,7 +268,7 @@ class DeclaredVoiceConnector:
 class DeclaredSipApplication:
     name: str = member(_VOICE_NAME)
     application_id: str | None = _id()
-    region: str = _region()
+    region: str = _region("chime-sdk-voice")
     aws_region: str = member(c.one_of(*SIP_APPLICATION_REGIONS), DEFAULT_REGION)
     lambda_arn: str = member(
         c.matching(
@@ -270,7 +293,7 @@ class DeclaredGroupedConnector:
 class DeclaredConnectorGroup:
     name: str = member(_VOICE_NAME)
     group_id: str | None = _id()
-    region: str = _region()
+    region: str = _region("chime-sdk-voice")
     distribution: str = member(c.one_of(DEFAULT_DISTRIBUTION, "LoadBalancedDistribution"), DEFAULT_DISTRIBUTION)
     connectors: tuple[DeclaredGroupedConnector, ...] = list_of(DeclaredGroupedConnector)
 
@@ -289,7 +312,27 @@ class DeclaredSipRule:
 
     name: str = member(_VOICE_NAME)
     rule_id: str | None = _id()
-    region: str = _region()
+    region: str = _region("chime-sdk-voice")
     disabled: bool = member(c.boolean, False)
     voice_connector: str = member(c.text)
     applications: tuple[DeclaredRuleTarget, ...] = member(c.list_of(record_of(DeclaredRuleTarget)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredPhoneNumber:
+    """A number that the account has, and maybe the Voice Connector or the group that has it, by its name or id."""
+
+    number: str = member(c.matching(r"\+[1-9]\d{1,14}", "a phone number in E.164 format"))
+    product_type: str = member(c.one_of(*PRODUCT_TYPES), VOICE_CONNECTOR)
+    name: str | None = member(
+        c.matching(
+            r"(?=.{0,256}$)([a-zA-Z0-9,._-]+(\s+[a-zA-Z0-9,._-]+)*)?",
+            "a name of up to 256 letters, digits, blanks and ,._-",
+        ),
+        None,
+    )
+    calling_name: str | None = member(
+        c.matching(r"([a-zA-Z0-9 ]{2,15})?", "a calling name of 2 to 15 letters, digits and blanks"), None
+    )
+    voice_connector: str | None = member(c.text, None)
+    voice_connector_group: str | None = member(c.text, None)

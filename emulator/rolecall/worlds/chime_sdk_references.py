@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rolecall.arns import parse_arn
+from rolecall.contents.app_instances import MAXIMUM_ENDPOINTS
 from rolecall.contents.channels import ELASTIC_REGION, MAXIMUM_FLOWS
 from rolecall.contents.meeting_features import MAXIMUM_ATTENDEES
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.worlds.located import Path
+from rolecall.worlds.phone_number_references import dangling_numbers
 from rolecall.worlds.plain_values import Found, Values, mappings_in, text_in, texts_in
 from rolecall.worlds.voice_references import dangling_voice
 
@@ -29,6 +31,7 @@ _SIZES = ("maximum_sub_channels", "target_memberships_per_sub_channel")
 
 def dangling_chime_sdk(world: Any) -> Found:
     """Every such problem, with the path of its value."""
+    yield from dangling_numbers(world)
     for position, account in mappings_in(world, "accounts"):
         path: Path = ("accounts", position)
         for key, name in _NAMED_IN_REGIONS.items():
@@ -37,7 +40,27 @@ def dangling_chime_sdk(world: Any) -> Found:
             yield from _app_instance((*path, "app_instances", index), instance, text_in(account, "id"))
         for index, meeting in mappings_in(account, "meetings"):
             yield from _meeting((*path, "meetings", index), meeting)
+        yield from _inner_ids(path, account)
         yield from dangling_voice(path, account)
+
+
+def _inner_ids(path: Path, account: Values) -> Found:
+    """Ids of attendees and of devices. No two in a Region are the same, also in other meetings and of other users."""
+    declared: list[tuple[Path, str, Values]] = []
+    for index, meeting in mappings_in(account, "meetings"):
+        place, region = (*path, "meetings", index, "attendees"), text_in(meeting, "region", DEFAULT_REGION)
+        declared += [((*place, i), f"{region} attendee", each) for i, each in mappings_in(meeting, "attendees")]
+    for index, instance in mappings_in(account, "app_instances"):
+        place, region = (*path, "app_instances", index, "users"), text_in(instance, "region", DEFAULT_REGION)
+        for i, user in mappings_in(instance, "users"):
+            those = mappings_in(user, "endpoints")
+            declared += [((*place, i, "endpoints", j), f"{region} endpoint", each) for j, each in those]
+    seen: set[tuple[str, str]] = set()
+    for at, kind, each in declared:
+        own_id = text_in(each, "id")
+        if own_id and (kind, own_id) in seen:
+            yield (*at, "id"), f"{own_id!r} is declared twice"
+        seen.add((kind, own_id))
 
 
 def _twice_in_a_region(path: Path, declared: Sequence[tuple[int, Values]], name: str) -> Found:
@@ -69,12 +92,14 @@ def _app_instance(path: Path, instance: Values, account_id: str) -> Found:
     for index, bot in bots:
         if text_in(bot, "name") in user_ids - {""}:
             yield (*path, "bots", index, "name"), f"{bot['name']!r} is the id of a user: a bot needs another name"
+    region = text_in(instance, "region", DEFAULT_REGION)
+    for index, user in users:
+        yield from _endpoints((*path, "users", index, "endpoints"), user, account_id, region)
     known = user_ids | {text_in(bot, "name") for _, bot in bots}
     yield from _names((*path, "admins"), instance, known)
     channels = list(mappings_in(instance, "channels"))
     yield from _twice((*path, "channels"), "id", channels)
     yield from _twice((*path, "channels"), "name", [each for each in channels if "id" not in each[1]], _BY_NAME)
-    region = text_in(instance, "region", DEFAULT_REGION)
     flows = list(mappings_in(instance, "channel_flows"))
     yield from _flows((*path, "channel_flows"), flows, account_id, region)
     flow_names = {text_in(flow, "name") for _, flow in flows}
@@ -87,6 +112,24 @@ def _app_instance(path: Path, instance: Values, account_id: str) -> Found:
             yield (*path, "channels", index, "flow"), f"no channel flow {flow!r} is declared in this app instance"
         if channel.get("elastic") is not None:
             yield from _elastic((*path, "channels", index), channel, region)
+
+
+def _endpoints(path: Path, user: Values, account_id: str, region: str) -> Found:
+    """Developer Guide, Using mobile push notifications: where the Pinpoint application is."""
+    endpoints = list(mappings_in(user, "endpoints"))
+    tokens: set[str] = set()
+    for index, endpoint in endpoints:
+        token = "" if "id" in endpoint else text_in(endpoint, "device_token")
+        if token and token in tokens:
+            # The token is a secret, so no message repeats it.
+            yield (*path, index, "device_token"), "another endpoint of the user has this token: give each an id"
+        tokens.add(token)
+        application = parse_arn(text_in(endpoint, "application"))
+        if application is not None and (application.account_id, application.region) != (account_id, region):
+            message = "the Pinpoint application must be in the account and the Region of the app instance"
+            yield (*path, index, "application"), message
+    if len(endpoints) > MAXIMUM_ENDPOINTS:
+        yield path, f"a user may have at most {MAXIMUM_ENDPOINTS} endpoints"
 
 
 def _flows(path: Path, flows: Sequence[tuple[int, Values]], account_id: str, region: str) -> Found:
@@ -168,7 +211,6 @@ def _unknown(name: str) -> str:
 
 def _meeting(path: Path, meeting: Values) -> Found:
     attendees = list(mappings_in(meeting, "attendees"))
-    yield from _twice((*path, "attendees"), "id", attendees)
     yield from _twice((*path, "attendees"), "external_user_id", attendees)
     if len(attendees) > MAXIMUM_ATTENDEES:
         yield (*path, "attendees"), f"a meeting may have at most {MAXIMUM_ATTENDEES} attendees"

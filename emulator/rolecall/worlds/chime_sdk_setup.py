@@ -12,7 +12,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from rolecall.arns import arn_format, formatted_arn
-from rolecall.contents.app_instances import new_admin, new_app_instance, new_bot, new_user
+from rolecall.contents.app_instances import (
+    ENDPOINT_SECRET,
+    RETENTION,
+    new_admin,
+    new_app_instance,
+    new_bot,
+    new_endpoint,
+    new_user,
+)
 from rolecall.contents.channels import ELASTIC, FLOW_MEMBER, PERSISTENT, STANDARD, new_channel, new_flow, new_message
 from rolecall.contents.expiration import CREATED, EXPIRATION, expires_at_seconds
 from rolecall.contents.meetings import LONGEST_MEETING_SECONDS, attendee_token, new_attendee, new_meeting
@@ -33,6 +41,7 @@ from rolecall.storage.channel_relations import BAN, FLOW, MEMBER, MODERATOR
 from rolecall.storage.resources import content_text
 from rolecall.storage.world_rows import WorldRows
 from rolecall.worlds import chime_sdk as d
+from rolecall.worlds.phone_number_setup import CONNECTOR_ID, GROUP_ID, put_phone_number
 from rolecall.worlds.voice_references import referable
 
 Content = Mapping[str, Any]
@@ -41,6 +50,7 @@ _SERVICES = {
     "app-instance-user": "chime-sdk-identity",
     "app-instance-bot": "chime-sdk-identity",
     "app-instance-admin": "chime-sdk-identity",
+    "app-instance-user-endpoint": "chime-sdk-identity",
     "channel": "chime-sdk-messaging",
     "channel-flow": "chime-sdk-messaging",
     "meeting": "chime-sdk-meetings",
@@ -55,7 +65,7 @@ _MOMENTS = frozenset({"CreatedTimestamp", "LastUpdatedTimestamp", "UpdatedTimest
 _CHANGED_AT = ("LastUpdatedTimestamp", "UpdatedTimestamp")
 _PRIVACIES = ("public", "private")
 # The model has no ARN for these.
-_WITHOUT_ARN = frozenset({"attendee", "voice-connector-group", "sip-rule"})
+_WITHOUT_ARN = frozenset({"app-instance-user-endpoint", "attendee", "voice-connector-group", "sip-rule"})
 _NO_COLUMNS: frozenset[str] = frozenset()
 _DATES = frozenset({"created_by_arn", "created_at_micros", "updated_at_micros"})
 
@@ -90,8 +100,12 @@ class ChimeSdkRows:
             (each.name, each.application_id or "", (self._sip_application(each), each.aws_region))
             for each in account.sip_media_applications
         ]
-        for group in account.voice_connector_groups:
-            self._connector_group(group, referable(connectors))
+        groups = [
+            (each.name, each.group_id or "", self._connector_group(each, referable(connectors)))
+            for each in account.voice_connector_groups
+        ]
+        for number in account.phone_numbers:
+            self._phone_number(number, referable(connectors), referable(groups))
         for rule in account.sip_rules:
             self._sip_rule(rule, referable(connectors), referable(applications))
 
@@ -110,6 +124,8 @@ class ChimeSdkRows:
             content = new_user(user_arn, user.name or user.user_id, user.metadata, now)
             content |= _expiration(user.expiration_days, CREATED)
             known[user.user_id] = self._put("app-instance-user", region, user_id, content, user.tags, instance)
+            for endpoint in user.endpoints:
+                self._endpoint(region, known[user.user_id], endpoint)
         for bot in declared.bots:
             bot_id = f"{instance_id}/{bot.bot_id or self._uuid(region, 'app-instance-bot', instance_id, bot.name)}"
             bot_arn = self._arn("app-instance-bot", region, bot_id)
@@ -118,9 +134,39 @@ class ChimeSdkRows:
         for name in declared.admins:
             admin = known[name]
             self._put("app-instance-admin", region, admin.arn, new_admin(arn, now), {}, admin)
+        if declared.retention_days is not None:
+            self._retention(instance, declared.retention_days)
         flows = {flow.name: self._flow(region, instance, flow) for flow in declared.channel_flows}
         for channel in declared.channels:
             self._channel(region, instance, channel, known, flows)
+
+    def _endpoint(self, region: str, user: _Written, declared: d.DeclaredUserEndpoint) -> None:
+        kind = "app-instance-user-endpoint"
+        endpoint_id = declared.endpoint_id or self._uuid(region, kind, user.resource_id, declared.device_token)
+        attributes = {"DeviceToken": declared.device_token}
+        if declared.voip_device_token is not None:
+            attributes["VoipDeviceToken"] = declared.voip_device_token
+        content = new_endpoint(
+            user.arn,
+            endpoint_id,
+            declared.type,
+            declared.application,
+            attributes,
+            declared.allow_messages,
+            declared.name,
+            self._now_seconds,
+        )
+        secret = json.dumps(content.pop(ENDPOINT_SECRET))
+        self._put(kind, region, endpoint_id, content, {}, user, always={"secret": secret})
+
+    def _retention(self, instance: _Written, days: int) -> None:
+        """Without a grace period: it is in force from now on."""
+        content = content_text({RETENTION: {"ChannelRetentionSettings": {"RetentionDays": days}}})
+        key = {"resource_key": instance.key, "name": RETENTION}
+        present = self._db.find(t.resource_settings, key)
+        # A call may have put the same days, with a grace period.
+        if present is None or _days_of(present) != days:
+            self._db.put(t.resource_settings, key, {"content": content}, {})
 
     def _flow(self, region: str, instance: _Written, declared: d.DeclaredChannelFlow) -> _Written:
         own_id = declared.flow_id or self._uuid(region, "channel-flow", instance.resource_id, declared.name)
@@ -270,7 +316,7 @@ class ChimeSdkRows:
         )
         return self._put("sip-media-application", region, application_id, content, declared.tags)
 
-    def _connector_group(self, declared: d.DeclaredConnectorGroup, connectors: Mapping[str, _Written]) -> None:
+    def _connector_group(self, declared: d.DeclaredConnectorGroup, connectors: Mapping[str, _Written]) -> _Written:
         region = declared.region
         group_id = declared.group_id or self._uuid(region, "voice-connector-group", declared.name)
         items = [
@@ -278,7 +324,20 @@ class ChimeSdkRows:
             for each in declared.connectors
         ]
         content = new_connector_group(group_id, declared.name, items, declared.distribution, self._now_seconds)
-        self._put("voice-connector-group", region, group_id, content, {})
+        return self._put("voice-connector-group", region, group_id, content, {})
+
+    def _phone_number(
+        self,
+        declared: d.DeclaredPhoneNumber,
+        connectors: Mapping[str, _Written],
+        groups: Mapping[str, _Written],
+    ) -> None:
+        owners = {
+            CONNECTOR_ID: connectors.get(declared.voice_connector or ""),
+            GROUP_ID: groups.get(declared.voice_connector_group or ""),
+        }
+        associations = {name: owner.resource_id for name, owner in owners.items() if owner is not None}
+        put_phone_number(self._db, self._account_id, declared, associations, self._now_seconds)
 
     def _sip_rule(
         self,
@@ -308,7 +367,7 @@ class ChimeSdkRows:
             disabled=declared.disabled,
             now_seconds=self._now_seconds,
         )
-        self._put("sip-rule", region, rule_id, content, {}, create_token=host_name)
+        self._put("sip-rule", region, rule_id, content, {}, always={"create_token": host_name})
 
     # Rows.
 
@@ -323,7 +382,7 @@ class ChimeSdkRows:
         *,
         ends_at_seconds: int | None = None,
         new: Mapping[str, Any] | None = None,
-        create_token: str | None = None,
+        always: Mapping[str, Any] | None = None,
     ) -> _Written:
         """Create the resource, or bring it up to date. One that has ended starts again."""
         place = {
@@ -344,8 +403,7 @@ class ChimeSdkRows:
             values = {"content": content_text(content), "parent_key": values["parent_key"]}
         if EXPIRATION in content:
             values["ends_at_seconds"] = expires_at_seconds(content)
-        if create_token is not None:
-            values["create_token"] = create_token
+        values |= always or {}
         key = self._ids.uuid() if present is None else str(present["resource_key"])
         self._db.put(t.resources, place, values, {"resource_key": key, **(new or {})})
         rows = [{"key": name, "value": value} for name, value in tags.items()]
@@ -394,3 +452,8 @@ def _elastic(declared: d.DeclaredElastic) -> Content:
         "TargetMembershipsPerSubChannel": declared.target_memberships_per_sub_channel,
         "MinimumMembershipPercentage": declared.minimum_membership_percentage,
     }
+
+
+def _days_of(setting: Mapping[str, Any]) -> Any:
+    """The days of stored retention settings."""
+    return json.loads(setting["content"])[RETENTION].get("ChannelRetentionSettings", {}).get("RetentionDays")

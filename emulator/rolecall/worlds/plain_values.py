@@ -12,6 +12,7 @@ from rolecall.worlds.located import Path
 
 Found = Iterator[tuple[Path, str]]
 Values = Mapping[str, Any]
+WITHOUT_CASE = " (names compare without case)"
 
 
 def mappings_in(owner: Any, key: str) -> Iterator[tuple[int, Values]]:
@@ -41,3 +42,9 @@ def repeats(named: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
         if name and name.lower() in seen:
             yield index, name
         seen.add(name.lower())
+
+
+def repeated(path: Path, member: str, entities: Iterable[tuple[int, Values]], ending: str = "") -> Found:
+    """The entities with a text that another one before them has, in any case of letters."""
+    for index, name in repeats((index, text_in(entity, member)) for index, entity in entities):
+        yield (*path, index, member), f"{name!r} is declared twice{ending}"

@@ -18,11 +18,20 @@ from rolecall.policy import MalformedPolicy, PolicyKind, trusted_principals
 from rolecall.storage.gather import ROOT_TARGET
 from rolecall.storage.trust import PrincipalForm, UnknownPrincipal, principal_form
 from rolecall.worlds.checking import accepted_policy, document_text
+from rolecall.worlds.chime_references import dangling_chime
 from rolecall.worlds.identity_center import declared_role_arns
 from rolecall.worlds.located import Path
-from rolecall.worlds.plain_values import Found, Values, mappings_in, repeats, text_in, texts_in
+from rolecall.worlds.plain_values import (
+    WITHOUT_CASE,
+    Found,
+    Values,
+    mappings_in,
+    repeated,
+    repeats,
+    text_in,
+    texts_in,
+)
 
-WITHOUT_CASE = " (names compare without case)"
 # The name of an organizational unit. A unit with an id may have any other name, and is then referred to by its id.
 UNIT_NAME_PATTERN = r"(?!(?:\d{12}|ROOT)$)(?=.*\S).{1,128}"
 UNIT_NAME_MEANING = "a name of up to 128 characters that is neither an account id nor ROOT"
@@ -61,13 +70,13 @@ def dangling(world: Any) -> Found:
         ),
         role_names=frozenset((arn.account_id, arn.resource_name) for arn in parsed if arn.resource_type == "role"),
     )
-    yield from _repeated(("accounts",), "id", accounts, WITHOUT_CASE)
+    yield from repeated(("accounts",), "id", accounts, WITHOUT_CASE)
     yield from _repeated_keys(accounts)
     yield from _repeated_ids(accounts)
     for index, account in accounts:
         path: Path = ("accounts", index)
         for noun in ("users", "groups", "policies", "roles", "instance_profiles"):
-            yield from _repeated((*path, noun), "name", list(mappings_in(account, noun)), WITHOUT_CASE)
+            yield from repeated((*path, noun), "name", list(mappings_in(account, noun)), WITHOUT_CASE)
         for noun in ("users", "groups", "roles"):
             for position, entity in mappings_in(account, noun):
                 yield from _policies_of((*path, noun, position), entity, text_in(account, "id"), declared)
@@ -83,7 +92,7 @@ def dangling(world: Any) -> Found:
         yield from _trusted(path, account, declared)
         yield from _oidc_providers((*path, "oidc_providers"), account)
         yield from _saml_providers((*path, "saml_providers"), account)
-        yield from _chime(path, account)
+        yield from dangling_chime(path, account)
     yield from _organization(world, declared)
 
 
@@ -113,12 +122,6 @@ def _principals(accounts: list[tuple[int, Values]]) -> Iterator[str]:
 # The checks.
 
 
-def _repeated(path: Path, member: str, entities: Iterable[tuple[int, Values]], ending: str = "") -> Found:
-    named = [(index, text_in(entity, member)) for index, entity in entities]
-    for index, name in repeats(named):
-        yield (*path, index, member), f"{name!r} is declared twice{ending}"
-
-
 def _repeated_keys(accounts: Iterable[tuple[int, Values]]) -> Found:
     seen: set[str] = set()
     for index, account in accounts:
@@ -141,7 +144,8 @@ def _repeated_ids(accounts: Iterable[tuple[int, Values]]) -> Found:
         for i, chime_account in mappings_in(account, "chime_accounts"):
             path: Path = ("accounts", index, "chime_accounts", i)
             owned.append((path, "id", chime_account))
-            owned += [((*path, "users", j), "id", user) for j, user in mappings_in(chime_account, "users")]
+            for noun in ("users", "rooms"):
+                owned += [((*path, noun, j), "id", each) for j, each in mappings_in(chime_account, noun)]
     seen: set[str] = set()
     for path, member, entity in owned:
         unique_id = text_in(entity, member)
@@ -339,25 +343,6 @@ def _saml_providers(path: Path, account: Values) -> Found:
         yield from _repeated_tags((*path, index), provider)
 
 
-def _chime(path: Path, account: Values) -> Found:
-    chime_accounts = list(mappings_in(account, "chime_accounts"))
-    # Chime itself allows two accounts with one name; their ids differ.
-    by_name = [(index, account) for index, account in chime_accounts if "id" not in account]
-    yield from _repeated((*path, "chime_accounts"), "name", by_name, WITHOUT_CASE)
-    for index, chime_account in chime_accounts:
-        users = list(mappings_in(chime_account, "users"))
-        for position, user in users:
-            if "email" not in user and "username" not in user:
-                yield (*path, "chime_accounts", index, "users", position), "lacks email or username"
-        yield from _repeated((*path, "chime_accounts", index, "users"), "email", users, WITHOUT_CASE)
-        seen: set[str] = set()
-        for position, user in users:
-            name = text_in(user, "username")
-            if name and name in seen:
-                yield (*path, "chime_accounts", index, "users", position, "username"), f"{name!r} is declared twice"
-            seen.add(name)
-
-
 def _organization(world: Any, declared: _Declared) -> Found:
     organization = world.get("organization") if isinstance(world, dict) else None
     yield from _root_access(organization, declared)
@@ -371,7 +356,7 @@ def _organization(world: Any, declared: _Declared) -> Found:
         path: Path = ("organization", key)
         for policy_type in dict.fromkeys(text_in(policy, "type") for _, policy in policies):
             of_type = [each for each in policies if text_in(each[1], "type") == policy_type]
-            yield from _repeated(path, "name", [each for each in of_type if "id" not in each[1]], WITHOUT_CASE)
+            yield from repeated(path, "name", [each for each in of_type if "id" not in each[1]], WITHOUT_CASE)
         for index, policy in policies:
             yield from _targets((*path, index, "targets"), policy, targets)
             policy_id = text_in(policy, "id")
@@ -411,8 +396,8 @@ def _targets(path: Path, policy: Values, declared: frozenset[str]) -> Found:
 def _units(units: Sequence[tuple[int, Values]], declared: _Declared) -> Found:
     """Units declared twice, with an unknown parent or in a circle, and accounts in two units."""
     path: Path = ("organization", "organizational_units")
-    yield from _repeated(path, "name", [each for each in units if "id" not in each[1]], "")
-    yield from _repeated(path, "id", units, "")
+    yield from repeated(path, "name", [each for each in units if "id" not in each[1]], "")
+    yield from repeated(path, "id", units, "")
     for index, unit in units:
         if not unit.get("id") and isinstance(unit.get("name"), str) and not UNIT_NAME(unit["name"]):
             yield (*path, index, "name"), f"must be {UNIT_NAME_MEANING}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -27,11 +27,12 @@ from rolecall.storage.context_providers import propagation_columns
 from rolecall.storage.organization_accounts import new_membership
 from rolecall.storage.problems import bad_rows
 from rolecall.storage.trust import resolve_trust
-from rolecall.storage.world_rows import Row, WorldRows
+from rolecall.storage.world_rows import WorldRows
 from rolecall.worlds import world as w
 from rolecall.worlds.attached_setup import declared_id, put_attachment
 from rolecall.worlds.checking import accepted_policy
 from rolecall.worlds.chime_sdk_setup import ChimeSdkRows
+from rolecall.worlds.chime_setup import put_chime_account
 from rolecall.worlds.collection import without_collection
 from rolecall.worlds.identity_center_setup import put_identity_center
 from rolecall.worlds.members import columns_of, declared, new_columns_of
@@ -47,8 +48,6 @@ _SETTINGS_STATE = "settings"
 _LOADED = "loaded"
 _DATES = frozenset({"attached_at_seconds", "added_at_seconds", "created_at_seconds"})
 _NO_COLUMNS: frozenset[str] = frozenset()
-_PIN_DIGITS = 10
-_DEFAULT_LICENSE = "Pro"
 # Written before everything else, because declared issuers sign with these keys if they are there.
 _SIGNING_KEYS = "signing_keys"
 _SETTINGS = tuple(field.name for field in dataclasses.fields(SandboxSettings))
@@ -267,7 +266,7 @@ class _Builder:
         for saml_provider in account.saml_providers:
             self._saml_provider(account_id, saml_provider)
         for chime_account in account.chime_accounts:
-            self._chime_account(account_id, chime_account)
+            put_chime_account(self._db, account_id, chime_account, self._now_seconds, self._ids)
         ChimeSdkRows(self._db, account_id, self._now_seconds, self._ids).put(account)
 
     def _entity(self, table: Any, id_column: str, prefix: str, account_id: str, entity: Any, **values: Any) -> str:
@@ -441,49 +440,6 @@ class _Builder:
         worlds.put(self._db, t.saml_providers, key, values, new)
         self._tags(t.saml_provider_tags, "arn", key["arn"], provider.tags)
 
-    def _chime_account(self, account_id: str, account: w.DeclaredChimeAccount) -> None:
-        owner = {"aws_account_id": account_id}
-        by_id = {"account_id": account.chime_account_id or self._ids.uuid()}
-        known = worlds.find(self._db, t.chime_accounts, {**owner, **by_id})
-        if known is None:
-            known = self._same_named(owner, account)
-        key = by_id if known is None else {"account_id": known["account_id"]}
-        new = {**owner, **self._new_columns(account)}
-        worlds.put(self._db, t.chime_accounts, key, declared(columns_of(account)), _without(new, key))
-        for user in account.users:
-            self._chime_user(key, user)
-
-    def _same_named(self, owner: Mapping[str, str], account: w.DeclaredChimeAccount) -> Row | None:
-        """The Chime account with the declared name, unless an id is declared. Equal names are declared with ids."""
-        if account.chime_account_id is not None:
-            return None
-        return worlds.find(self._db, t.chime_accounts, {**owner, "name": account.name})
-
-    def _chime_user(self, account: Mapping[str, str], user: w.DeclaredChimeUser) -> None:
-        always = {"primary_email": user.email, "license_type": user.license or _DEFAULT_LICENSE}
-        values = {**declared(columns_of(user)), **always}
-        if user.email is None:
-            key = {**account, "username": user.username}
-        else:
-            key = {**account, "email_key": user.email.lower()}
-        made_up = {"user_id": user.user_id or self._ids.uuid(), **self._registered(user)}
-        worlds.put(self._db, t.chime_users, key, _without(values, key), _without(made_up, values.keys() | key.keys()))
-
-    def _registered(self, user: w.DeclaredChimeUser) -> dict[str, Any]:
-        """The registration of a new user whose declaration does not mention it: the user is registered now."""
-        if user.registration_status is not None:
-            return {"personal_pin": ""}
-        return {
-            "display_name": (user.email or user.username or "").partition("@")[0],
-            "registration_status": "Registered",
-            "registered_at_seconds": self._now_seconds,
-            "personal_pin": self._ids.digits(_PIN_DIGITS),
-        }
-
 
 def _first(*values: int | None) -> int | None:
     return next((value for value in values if value is not None), None)
-
-
-def _without(columns: Mapping[str, Any], others: Collection[str]) -> dict[str, Any]:
-    return {name: value for name, value in columns.items() if name not in others}

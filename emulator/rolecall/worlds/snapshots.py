@@ -28,6 +28,7 @@ from rolecall.storage.trust import UnknownPrincipal, resolve_trust
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
 from rolecall.worlds.attached import RECORDS, section_of_attachment
+from rolecall.worlds.chime_accounts import DeclaredChimeAccount, DeclaredChimeUser
 from rolecall.worlds.collection import without_collection
 from rolecall.worlds.declare import SNAPSHOT_BEGIN, SNAPSHOT_END, InvalidWorldError, read_world
 from rolecall.worlds.located import Problem
@@ -372,7 +373,7 @@ def _chime_account(tables: Tables, row: Row) -> Section:
         tables.of(t.chime_users, "account_id", row["account_id"]),
         key=lambda user: (user["email_key"] or user["username"] or "", user["user_id"]),
     )
-    return section_of(w.DeclaredChimeAccount, row, users=[section_of(w.DeclaredChimeUser, user) for user in users])
+    return section_of(DeclaredChimeAccount, row, users=[section_of(DeclaredChimeUser, user) for user in users])
 
 
 # From values to text.

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rolecall.arns import parse_arn
 from rolecall.contents.voice import MAXIMUM_CONNECTORS
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.worlds.located import Path
@@ -24,8 +25,9 @@ def referable(declared: Sequence[tuple[str, str, Any]]) -> dict[str, Any]:
 
 def dangling_voice(path: Path, account: Values) -> Found:
     """Every such problem of an account, with the path of its value."""
-    connectors = _referable(account, "voice_connectors")
-    applications = _referable(account, "sip_media_applications")
+    yield from _functions(path, account)
+    connectors = called_by(account, "voice_connectors")
+    applications = called_by(account, "sip_media_applications")
     for index, group in mappings_in(account, "voice_connector_groups"):
         place = (*path, "voice_connector_groups", index, "connectors")
         yield from _references(place, group, "connector", connectors, _CONNECTOR)
@@ -42,6 +44,15 @@ def dangling_voice(path: Path, account: Values) -> Found:
             yield (*place, "voice_connector"), f"another SIP rule is for the {_CONNECTOR} {called!r}"
         triggers |= set() if connector is None else {connector[0]}
         yield from _targets((*place, "applications"), rule, applications)
+
+
+def _functions(path: Path, account: Values) -> Found:
+    """API reference, SipMediaApplicationEndpoint: the function is in the Region of the application."""
+    for index, application in mappings_in(account, "sip_media_applications"):
+        function, region = parse_arn(text_in(application, "lambda")), text_in(application, "aws_region", DEFAULT_REGION)
+        if function is not None and function.region != region:
+            place = (*path, "sip_media_applications", index, "lambda")
+            yield place, f"the Lambda function must be in {region}, the aws_region of the application"
 
 
 def _targets(path: Path, rule: Values, applications: Mapping[str, tuple[int, Values]]) -> Found:
@@ -75,7 +86,8 @@ def _references(path: Path, owner: Values, key: str, known: Mapping[str, tuple[i
         seen |= set() if found is None else {found[0]}
 
 
-def _referable(account: Values, key: str) -> dict[str, tuple[int, Values]]:
+def called_by(account: Values, key: str) -> dict[str, tuple[int, Values]]:
+    """The resources of one list of an account by what the file may call them, with their positions."""
     declared = [
         (text_in(each, "name"), text_in(each, "id"), (index, each)) for index, each in mappings_in(account, key)
     ]

@@ -23,10 +23,12 @@ from rolecall.storage.context_providers import (
 from rolecall.storage.gather import ACCOUNT_STATES
 from rolecall.worlds import checking as c
 from rolecall.worlds.attached import DeclaredInstance, DeclaredPod, DeclaredTask
+from rolecall.worlds.chime_accounts import DeclaredChimeAccount
 from rolecall.worlds.chime_sdk import (
     DeclaredAppInstance,
     DeclaredConnectorGroup,
     DeclaredMeeting,
+    DeclaredPhoneNumber,
     DeclaredSipApplication,
     DeclaredSipRule,
     DeclaredVoiceConnector,
@@ -48,8 +50,6 @@ _INLINE = c.mapping_of(c.policy(PolicyKind.IDENTITY, is_inline=True), LONG_NAME)
 _POLICY_ARNS = c.list_of(c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-\x7f]+", "the ARN of a managed policy"))
 _POLICY_ARN = c.matching(r"arn:aws:iam::(\d{12}|aws):policy/[!-\x7f]+", "the ARN of a managed policy or null")
 _VERSION_NUMBER = c.between(1, 2**31 - 1)
-_UUID = c.matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in small letters")
-_LICENSE = c.one_of("Basic", "Plus", "Pro", "ProTrial")
 # No character that a terminal would obey, because the secret is printed for a shell as it is.
 _PLAIN_CHARACTERS = r"[^\s\0-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]{4,256}"
 
@@ -243,47 +243,6 @@ class DeclaredSamlProvider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredChimeUser:
-    """A user of a Chime account. Without ``registration_status`` the user is registered now, with a name and a PIN."""
-
-    email: str | None = column(
-        c.matching(r"(?=.{1,320}$)[^@\s]+@[^@\s]+\.[^@\s]+", "an email address"), None, "primary_email"
-    )
-    username: str | None = column(c.text, None)
-    user_id: str | None = column(_UUID, None, key="id", once=True)
-    display_name: str | None = column(c.text, None)
-    license: str = column(_LICENSE, "", "license_type")
-    user_type: str | None = column(c.one_of("PrivateUser", "SharedDevice"), None, key="type")
-    registration_status: str | None = column(c.one_of("Unregistered", "Registered", "Suspended"), None)
-    registered_at_seconds: int | None = moment()
-    invitation_status: str | None = column(c.one_of("Pending", "Accepted", "Failed"), None)
-    invite_id: str | None = column(_UUID, None)
-    invited_at_seconds: int | None = moment()
-    personal_pin: str | None = column(c.matching(r"[0-9]{0,16}", "up to 16 digits"), None, secret=True)
-    alexa_for_business_enabled: bool | None = column(c.boolean, None, key="alexa_for_business")
-    alexa_for_business_room_arn: str | None = column(c.text, None, key="alexa_for_business_room")
-    inbound_calling: bool | None = column(c.boolean, None)
-    outbound_calling: bool | None = column(c.boolean, None)
-    sms_messages: bool | None = column(c.boolean, None)
-    logged_out_at_seconds: int | None = moment()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredChimeAccount:
-    name: str = column(c.matching(r"(?=.*\S).{1,100}", "a name of up to 100 characters"))
-    chime_account_id: str | None = column(_UUID, None, "account_id", key="id", once=True)
-    created_at_seconds: int | None = moment(once=True)
-    account_type: str | None = column(
-        c.one_of("Team", "EnterpriseDirectory", "EnterpriseLWA", "EnterpriseOIDC"), None, key="type"
-    )
-    default_license: str | None = column(_LICENSE, None)
-    account_status: str | None = column(c.one_of("Suspended", "Active"), None, key="status")
-    disable_remote_control: bool | None = column(c.boolean, None)
-    enable_dial_out: bool | None = column(c.boolean, None)
-    users: tuple[DeclaredChimeUser, ...] = list_of(DeclaredChimeUser)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredAccount:
     account_id: str = member(ACCOUNT_ID, key="id")
     name: str = member(c.text, "")
@@ -302,6 +261,7 @@ class DeclaredAccount:
     oidc_providers: tuple[DeclaredOidcProvider, ...] = list_of(DeclaredOidcProvider)
     saml_providers: tuple[DeclaredSamlProvider, ...] = list_of(DeclaredSamlProvider)
     chime_accounts: tuple[DeclaredChimeAccount, ...] = list_of(DeclaredChimeAccount)
+    phone_numbers: tuple[DeclaredPhoneNumber, ...] = list_of(DeclaredPhoneNumber)
     app_instances: tuple[DeclaredAppInstance, ...] = list_of(DeclaredAppInstance)
     meetings: tuple[DeclaredMeeting, ...] = list_of(DeclaredMeeting)
     voice_connectors: tuple[DeclaredVoiceConnector, ...] = list_of(DeclaredVoiceConnector)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
+from rolecall.contents.rooms import MAXIMUM_ROOM_MEMBERS, MEMBER, USER
 from rolecall.errors import AwsError, bad_request, limit_exceeded
 from rolecall.services.batches import errors_of
 from rolecall.services.chime.rooms import owned_room
@@ -14,9 +15,7 @@ from rolecall.storage import chime_bots, chime_rooms, chime_users
 from rolecall.storage.chime_rooms import ChimeRoom, RoomMember
 from rolecall.storage.problems import AlreadyThere
 
-# Amazon Chime API reference, CreateRoomMembership.
-MAXIMUM_MEMBERS = 1000
-MEMBER, BOT, USER = "Member", "Bot", "User"
+BOT = "Bot"
 
 
 class MembershipItem(TypedDict, total=False):
@@ -94,8 +93,8 @@ def _add(call: Call, room: ChimeRoom, member_id: str, role: str) -> RoomMember:
         raise AwsError("NotFoundException", f"Member {member_id} was not found.")
     if chime_rooms.member(call.db, room.room_id, member_id) is not None:
         raise AwsError("ConflictException", f"Room {room.room_id} already has member {member_id}.")
-    if chime_rooms.count_members(call.db, room.room_id) >= MAXIMUM_MEMBERS:
-        raise limit_exceeded(f"A room may have at most {MAXIMUM_MEMBERS} members.")
+    if chime_rooms.count_members(call.db, room.room_id) >= MAXIMUM_ROOM_MEMBERS:
+        raise limit_exceeded(f"A room may have at most {MAXIMUM_ROOM_MEMBERS} members.")
     member = RoomMember(
         room_id=room.room_id,
         member_id=member_id,

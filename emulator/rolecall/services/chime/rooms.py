@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rolecall.contents.rooms import MAXIMUM_ROOMS
 from rolecall.errors import AwsError, limit_exceeded
 from rolecall.services.chime.common import enterprise_account
 from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
@@ -9,9 +10,6 @@ from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import chime_rooms
 from rolecall.storage.chime_rooms import BEFORE_THE_FIRST, ChimeRoom
 from rolecall.storage.problems import AlreadyThere
-
-# Amazon Chime API reference, CreateRoom and CreateRoomMembership.
-MAXIMUM_ROOMS = 1500
 
 
 @operation("chime", "CreateRoom")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from rolecall.data.phone_number_table import BUSINESS_CALLING
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime.common import locked_account, owned_user
-from rolecall.services.numbers import BUSINESS_CALLING, assign, number_in_inventory, release
+from rolecall.services.numbers import assign, number_in_inventory, release
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import phone_numbers
 

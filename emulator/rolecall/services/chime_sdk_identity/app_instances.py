@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from rolecall.contents.app_instances import new_app_instance
+from rolecall.contents.app_instances import RETENTION, new_app_instance
 from rolecall.errors import limit_exceeded
 from rolecall.services.app_instance_kinds import APP_INSTANCE, SERVICE
 from rolecall.services.members import Tag
@@ -17,7 +17,6 @@ from rolecall.storage import resources
 MAXIMUM_APP_INSTANCES = 100
 # Developer Guide, Managing message retention: messages are deleted after a grace period.
 _GRACE_SECONDS = 30 * 86_400
-_RETENTION = "AppInstanceRetentionSettings"
 
 get(APP_INSTANCE, "DescribeAppInstance")
 list_(APP_INSTANCE, "ListAppInstances")
@@ -63,15 +62,18 @@ def update_app_instance(call: Call, *, AppInstanceArn: str, Name: str, Metadata:
 def put_retention(call: Call, *, AppInstanceArn: str, AppInstanceRetentionSettings: Retention) -> Answer:
     """Without RetentionDays messages are kept for ever."""
     resource = existing(call, APP_INSTANCE, AppInstanceArn, locked=True)
-    answer: Answer = {_RETENTION: AppInstanceRetentionSettings}
+    answer: Answer = {RETENTION: AppInstanceRetentionSettings}
     if "RetentionDays" in AppInstanceRetentionSettings.get("ChannelRetentionSettings", {}):
         answer["InitiateDeletionTimestamp"] = int(call.now_seconds) + _GRACE_SECONDS
-    APP_INSTANCE.kept.put_setting(call, resource, _RETENTION, answer)
+    APP_INSTANCE.kept.put_setting(call, resource, RETENTION, answer)
     return answer
 
 
 @operation(SERVICE, "GetAppInstanceRetentionSettings")
 def get_retention(call: Call, *, AppInstanceArn: str) -> Answer:
-    """Empty settings before any are put. The model has no error for that; AWS's answer is not recorded."""
+    """Empty settings before any are put. The model has no error for that; AWS's answer is not recorded.
+
+    Settings of the sandbox file have been in force for long: nothing is to be deleted at a later time.
+    """
     resource = existing(call, APP_INSTANCE, AppInstanceArn)
-    return dict(APP_INSTANCE.kept.setting(call, resource, _RETENTION) or {_RETENTION: {}})
+    return dict(APP_INSTANCE.kept.setting(call, resource, RETENTION) or {RETENTION: {}})

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from rolecall.access.permission import Permission
+from rolecall.contents.app_instances import ENDPOINT_SECRET, MAXIMUM_ENDPOINTS, new_endpoint
 from rolecall.errors import limit_exceeded
 from rolecall.services.app_instance_kinds import PAGE_SIZE, SERVICE, USER
 from rolecall.services.kinds import Kind
+from rolecall.services.other_services import is_beside
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.verbs import change, delete, existing, get, keep, list_, made_with_token
 from rolecall.storage import resources
-
-# AWS General Reference, Amazon Chime SDK endpoints and quotas.
-MAXIMUM_ENDPOINTS = 10
 
 # The attributes are tokens with which anybody could send to the device.
 ENDPOINT = Kind(
@@ -24,7 +23,7 @@ ENDPOINT = Kind(
     "EndpointId",
     parent=USER,
     page_size=PAGE_SIZE,
-    secret_member="EndpointAttributes",  # noqa: S106 - the name of a member
+    secret_member=ENDPOINT_SECRET,
 )
 
 get(ENDPOINT, "DescribeAppInstanceUserEndpoint")
@@ -60,7 +59,11 @@ def register_endpoint(
     Name: str | None = None,
     AllowMessages: str = "ALL",
 ) -> Answer:
-    """A new endpoint of the user, or the one that this token made before."""
+    """A new endpoint of the user, or the one that this token made before.
+
+    Developer Guide, Using mobile push notifications: the Pinpoint application is in the account and the Region of the
+    app instance. API reference, EndpointState: with an invalid ARN the endpoint is inactive.
+    """
     user = existing(call, USER, AppInstanceUserArn, locked=True)
     token = f"{user.key} {ClientRequestToken}"
     before = made_with_token(call, ENDPOINT, token, {"Type": Type, "ResourceArn": ResourceArn})
@@ -70,18 +73,12 @@ def register_endpoint(
     if resources.count(call.db, place, now_seconds=call.now_seconds, parent_key=user.key) >= MAXIMUM_ENDPOINTS:
         raise limit_exceeded(f"A user may have at most {MAXIMUM_ENDPOINTS} endpoints.")
     endpoint_id = call.ids.uuid()
-    content = {
-        "AppInstanceUserArn": AppInstanceUserArn,
-        "EndpointId": endpoint_id,
-        **({} if Name is None else {"Name": Name}),
-        "Type": Type,
-        "ResourceArn": ResourceArn,
-        "EndpointAttributes": EndpointAttributes,
-        "CreatedTimestamp": call.now_seconds,
-        "LastUpdatedTimestamp": call.now_seconds,
-        "AllowMessages": AllowMessages,
-        "EndpointState": {"Status": "ACTIVE"},
-    }
+    attributes = cast("dict[str, str]", EndpointAttributes)
+    content = new_endpoint(
+        AppInstanceUserArn, endpoint_id, Type, ResourceArn, attributes, AllowMessages, Name, call.now_seconds
+    )
+    if not is_beside(call, ResourceArn, "mobiletargeting", "apps/"):
+        content["EndpointState"] = {"Status": "INACTIVE", "StatusReason": "INVALID_PINPOINT_ARN"}
     keep(call, ENDPOINT, endpoint_id, content, parent=user, create_token=token)
     return {"AppInstanceUserArn": AppInstanceUserArn, "EndpointId": endpoint_id}
 

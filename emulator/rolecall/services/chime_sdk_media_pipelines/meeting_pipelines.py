@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from rolecall.access.permission import Permission
+from rolecall.access.regions import REGIONS_OF_EVERY_ACCOUNT
 from rolecall.errors import bad_request
 from rolecall.services.chime_sdk_media_pipelines.pipelines import (
     CAPTURE,
@@ -21,6 +22,7 @@ from rolecall.services.chime_sdk_media_pipelines.sources import (
     absent,
     bucket_of,
     check_bucket,
+    media_region,
     meeting_of,
     streams_of_pools,
     with_dependent_actions,
@@ -181,6 +183,7 @@ def create_media_stream_pipeline(
     if len(set(types)) < len(types):
         raise bad_request("Sinks must not have the same MediaStreamType twice.")
     meetings = [meeting_of(call, source["SourceArn"]) for source in Sources]
+    opt_in = {media_region(call, meeting) for meeting in meetings} - REGIONS_OF_EVERY_ACCOUNT
     for sink in Sinks:
         arn = sink["SinkArn"]
         pool_name = POOL.id_of(arn)
@@ -191,5 +194,10 @@ def create_media_stream_pipeline(
             raise absent(call, f"Kinesis video stream pool {arn} was not found.")
         if pool.content["PoolStatus"] not in ("ACTIVE", "UPDATING"):
             raise bad_request(f"Kinesis video stream pool {pool_name} is {pool.content['PoolStatus']}.")
+        # API reference, CreateMediaPipelineKinesisVideoStreamPool. AWS's message is not recorded.
+        if opt_in - {pool.content["StreamConfiguration"]["Region"]}:
+            raise bad_request(
+                f"Kinesis video stream pool {pool_name} must be in the opt-in MediaRegion of the meeting."
+            )
     asked = {"Sources": list(Sources), "Sinks": list(Sinks)}
     return made_pipeline(call, STREAM, asked, ClientRequestToken, Tags, {"Meetings": meetings})

@@ -59,6 +59,12 @@ def meeting_of(call: Call, source_arn: str) -> str:
     return match[1]
 
 
+def media_region(call: Call, meeting_id: str) -> str:
+    """Where the media of a meeting are that :func:`meeting_of` has found."""
+    meeting = resources.find(call.db, PIPELINE.place(call)._replace(kind=MEETING), meeting_id)
+    return "" if meeting is None else str(meeting.content["MediaRegion"])
+
+
 def bucket_of(arn: str) -> str:
     """The ARN of the bucket in the ARN of a bucket or of a prefix in one. Empty for a text that is neither."""
     parsed = parse_arn(arn)

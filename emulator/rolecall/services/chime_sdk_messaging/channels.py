@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from rolecall.contents.channels import ELASTIC_REGION, new_channel
 from rolecall.contents.expiration import expires_at_seconds
 from rolecall.errors import bad_request
-from rolecall.services.app_instance_kinds import APP_INSTANCE, PAGE_SIZE, is_admin
+from rolecall.services.app_instance_kinds import APP_INSTANCE, PAGE_SIZE, USER, is_admin
 from rolecall.services.chime_sdk_messaging.events import announce
 from rolecall.services.chime_sdk_messaging.kinds import (
     CHANNEL,
@@ -212,6 +212,9 @@ def search_channels(
     EQUALS wants exactly these members, INCLUDES wants these among others. Hidden members are not searched.
     """
     acting = acting_identity(call, ChimeBearer)
+    # API reference, SearchField: the values are ARNs of users.
+    if any(USER.id_of(value) == "" for field in Fields for value in field["Values"]):
+        raise bad_request("The Values of a field must be ARNs of users of app instances.")
     instance_arn, sees_all = "/".join(str(ChimeBearer).split("/")[:2]), is_admin(call, str(ChimeBearer))
     now = call.now_seconds
     searched = acting if not sees_all else named_identity(call, Fields[0]["Values"][0], instance_arn)

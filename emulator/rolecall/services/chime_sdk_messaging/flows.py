@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from rolecall.arns import parse_arn
 from rolecall.contents.channels import FLOW_MEMBER, MAXIMUM_FLOWS, MAXIMUM_PROCESSORS, new_flow
 from rolecall.errors import AwsError, bad_request, limit_exceeded
 from rolecall.services.app_instance_kinds import APP_INSTANCE
@@ -13,6 +12,7 @@ from rolecall.services.chime_sdk_messaging.kinds import FLOW, SERVICE, conflict,
 from rolecall.services.chime_sdk_messaging.relating import relate
 from rolecall.services.chime_sdk_messaging.roles import instance_of, standing
 from rolecall.services.members import Tag
+from rolecall.services.other_services import check_beside
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import change, existing, get, keep, made_with_token, page_of
 from rolecall.storage import channel_relations as relations
@@ -86,9 +86,8 @@ def _check(call: Call, processors: Sequence[Processor]) -> None:
     if len(processors) > MAXIMUM_PROCESSORS:
         raise bad_request(f"A channel flow may have at most {MAXIMUM_PROCESSORS} processor.")
     for processor in processors:
-        function = parse_arn(processor["Configuration"]["Lambda"]["ResourceArn"])
-        if function is None or (function.account_id, function.region) != (call.account_id, call.region):
-            raise bad_request("The Lambda function must be in the account and the Region of the app instance.")
+        function = processor["Configuration"]["Lambda"]["ResourceArn"]
+        check_beside(call, function, "lambda", "function:", "a Lambda function")
 
 
 @operation(SERVICE, "DeleteChannelFlow")

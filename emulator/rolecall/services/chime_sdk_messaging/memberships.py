@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from rolecall.errors import bad_request
 from rolecall.services.batches import errors_of
 from rolecall.services.chime_sdk_messaging.events import announce
+from rolecall.services.chime_sdk_messaging.filter_rules import check_filter_rule
 from rolecall.services.chime_sdk_messaging.kinds import (
     SERVICE,
     conflict,
@@ -221,8 +222,8 @@ def put_preferences(
     push = Preferences.get("PushNotifications", {})
     if ("FilterRule" in push) != (push.get("AllowNotifications") == "FILTERED"):
         raise bad_request("FilterRule is required with AllowNotifications FILTERED, and not allowed otherwise.")
-    if "FilterRule" in push and not _is_json_object(push["FilterRule"]):
-        raise bad_request("FilterRule must be a JSON object.")
+    if "FilterRule" in push:
+        check_filter_rule(push["FilterRule"])
     now = micros(call.now_seconds)
     relations.change(call.db, membership._replace(preferences=json.dumps(Preferences), updated_at_micros=now))
     return _with_preferences(acting, Preferences)
@@ -250,13 +251,6 @@ def _own_membership(
 def _with_preferences(acting: Standing, preferences: Mapping[str, Any]) -> Answer:
     member = named(acting.arn, acting.identity.content)
     return {"ChannelArn": acting.channel_arn, "Member": member, "Preferences": preferences}
-
-
-def _is_json_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 @operation(SERVICE, "UpdateChannelReadMarker")

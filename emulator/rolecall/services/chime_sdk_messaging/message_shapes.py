@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 from sqlalchemy import Connection
 
+from rolecall.contents.app_instances import RETENTION
 from rolecall.contents.channels import MAXIMUM_MESSAGE_BYTES, PERSISTENT, STANDARD
 from rolecall.contents.expiration import expires_at_seconds
 from rolecall.errors import bad_request
@@ -19,6 +20,8 @@ from rolecall.storage.resources import Resource
 
 # Values by name. The gateway does not look into maps, see :func:`checked_attributes`.
 Attributes = Mapping[str, Mapping[str, Any]]
+# Developer Guide, Using filter rules to filter messages: the total size of attributes.
+_MAXIMUM_ATTRIBUTE_BYTES = 1024
 _DAY_MICROS = 86_400_000_000
 # The part of a message that a flow has not decided yet, and what only the service itself reads.
 PENDING_CHANGES, PUSH = "Pending", "PushNotification"
@@ -34,11 +37,14 @@ class PushNotification(TypedDict, total=False):
 
 
 def checked_attributes(call: Call, attributes: Attributes | None) -> Attributes | None:
-    """Raises AwsError NotImplemented for what a newer model adds to an attribute."""
+    """Raises AwsError NotImplemented for what a newer model adds to an attribute, BadRequestException for too much."""
     for attribute in (attributes or {}).values():
         unknown = min(attribute.keys() - {"StringValues"}, default=None)
         if unknown is not None:
             raise parameter_not_emulated(call.operation, f"MessageAttributes.{unknown}")
+    texts = [[name, *attribute.get("StringValues", ())] for name, attribute in (attributes or {}).items()]
+    if sum(len(text.encode()) for each in texts for text in each) > _MAXIMUM_ATTRIBUTE_BYTES:
+        raise bad_request(f"MessageAttributes may have at most {_MAXIMUM_ATTRIBUTE_BYTES} bytes together.")
     return attributes
 
 
@@ -107,10 +113,12 @@ def note_sent(call: Call, channel: Resource, message: Message) -> None:
 
 
 def kept_since_micros(connection: Connection, now_seconds: float, channel: Resource) -> int:
-    """From when on the app instance keeps messages. Older ones are deleted after a grace period, see identity."""
-    name = "AppInstanceRetentionSettings"
-    kept = resources.setting(connection, channel.parent_key or "", name) or {}
-    days = kept.get(name, {}).get("ChannelRetentionSettings", {}).get("RetentionDays")
-    if days is None or now_seconds < kept["InitiateDeletionTimestamp"]:
+    """From when on the app instance keeps messages. Older ones are deleted after a grace period, see identity.
+
+    Settings of the sandbox file have no grace period.
+    """
+    kept = resources.setting(connection, channel.parent_key or "", RETENTION) or {}
+    days = kept.get(RETENTION, {}).get("ChannelRetentionSettings", {}).get("RetentionDays")
+    if days is None or now_seconds < kept.get("InitiateDeletionTimestamp", 0):
         return 0
     return micros(now_seconds) - int(days) * _DAY_MICROS

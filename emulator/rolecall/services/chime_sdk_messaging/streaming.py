@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from rolecall.access.permission import Permission
-from rolecall.arns import parse_arn
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.app_instance_kinds import APP_INSTANCE
 from rolecall.services.chime_sdk_messaging.kinds import SERVICE
 from rolecall.services.linked_roles import ensure_role, permission_to_make
+from rolecall.services.other_services import check_beside
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.services.verbs import existing
@@ -50,14 +50,16 @@ def _permissions_to_stream(call: Call, parameters: Parameters) -> Sequence[Permi
 
 @operation(SERVICE, "PutMessagingStreamingConfigurations", permissions=_permissions_to_stream)
 def put_streaming(call: Call, *, AppInstanceArn: str, StreamingConfigurations: Sequence[Streaming]) -> Answer:
-    """Replace the configurations: one for each type of data. AWS's messages are not recorded."""
+    """Replace the configurations: one for each type of data. AWS's messages are not recorded.
+
+    Developer Guide, Streaming messaging data: a stream is in the account and the Region of the app instance.
+    """
     types = [each["DataType"] for each in StreamingConfigurations]
     if len(set(types)) < len(types):
         raise bad_request("StreamingConfigurations must not have the same DataType twice.")
     for each in StreamingConfigurations:
-        stream = parse_arn(each["ResourceArn"])
-        if stream is None or stream.service != "kinesis" or not stream.resource.startswith(_STREAM_PREFIX):
-            raise bad_request("ResourceArn must be a Kinesis stream whose name begins with chime-messaging-.")
+        stream = "a Kinesis stream whose name begins with chime-messaging-"
+        check_beside(call, each["ResourceArn"], "kinesis", _STREAM_PREFIX, stream)
     instance = existing(call, APP_INSTANCE, AppInstanceArn, locked=True)
     content = {_STREAMING: list(StreamingConfigurations)}
     APP_INSTANCE.kept.put_setting(call, instance, _STREAMING, content)

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rolecall.data.phone_number_table import VOICE_CONNECTOR as VOICE_CONNECTOR_PRODUCT
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.connector_groups import GROUP
 from rolecall.services.chime_sdk_voice.sip_rules import SIP_RULE
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CONNECTOR, permissions_to_delete
 from rolecall.services.kinds import Kind
-from rolecall.services.numbers import (
-    VOICE_CONNECTOR as VOICE_CONNECTOR_PRODUCT,
-)
-from rolecall.services.numbers import (
-    assign,
-    number_errors,
-    number_in_inventory,
-    release,
-)
+from rolecall.services.numbers import assign, number_errors, number_in_inventory, release
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import existing
 from rolecall.storage import phone_numbers, resources

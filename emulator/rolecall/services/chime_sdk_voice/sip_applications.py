@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from rolecall.arns import parse_arn
 from rolecall.contents.voice import SIP_APPLICATION_REGIONS, new_sip_application
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE
@@ -49,7 +50,9 @@ def create_sip_media_application(
         raise bad_request(f"AwsRegion must be {' or '.join(SIP_APPLICATION_REGIONS)}.")
     application_id = call.ids.uuid()
     arn = SIP_APPLICATION.arn(call, application_id)
-    content = new_sip_application(application_id, arn, Name, AwsRegion, _checked(Endpoints), call.now_seconds)
+    content = new_sip_application(
+        application_id, arn, Name, AwsRegion, _checked(Endpoints, AwsRegion), call.now_seconds
+    )
     return create(call, SIP_APPLICATION, application_id, content, Tags)
 
 
@@ -60,7 +63,8 @@ def update_sip_media_application(
     """What the request leaves out stays as it is."""
     members: dict[str, Any] = {} if Name is None else {"Name": Name}
     if Endpoints is not None:
-        members["Endpoints"] = _checked(Endpoints)
+        present = existing(call, SIP_APPLICATION, SipMediaApplicationId)
+        members["Endpoints"] = _checked(Endpoints, present.content["AwsRegion"])
     content = change(call, SIP_APPLICATION, SipMediaApplicationId, members=members)
     return {"SipMediaApplication": shown(call, "SipMediaApplication", content)}
 
@@ -136,7 +140,12 @@ def _alexa_ended(application: Resource) -> AwsError:
     return AwsError("GoneException", f"{message} {SIP_APPLICATION.noun} {application.resource_id} is not changed.")
 
 
-def _checked(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-    if not all("LambdaArn" in endpoint for endpoint in endpoints):
-        raise bad_request("Endpoints must have a LambdaArn.")
+def _checked(endpoints: Sequence[Endpoint], aws_region: str) -> list[Endpoint]:
+    """API reference, SipMediaApplicationEndpoint: the function is in the Region of the application."""
+    for endpoint in endpoints:
+        function = parse_arn(endpoint.get("LambdaArn", ""))
+        if function is None:
+            raise bad_request("Endpoints must have a LambdaArn.")
+        if function.region != aws_region:
+            raise bad_request(f"LambdaArn must be a function in {aws_region}, the AwsRegion of the application.")
     return list(endpoints)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from rolecall.contents.voice import new_sip_rule
+from rolecall.data.phone_number_table import DIAL_IN
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.sip_applications import SIP_APPLICATION
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CONNECTOR
 from rolecall.services.kinds import Kind, shown
-from rolecall.services.numbers import DIAL_IN, assign, number_in_inventory, release
+from rolecall.services.numbers import assign, number_in_inventory, release
 from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.verbs import create, existing

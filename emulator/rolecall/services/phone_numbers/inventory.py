@@ -10,6 +10,7 @@ from rolecall.services.batches import errors_of
 from rolecall.services.numbers import (
     change_number,
     delete_number,
+    e164_of,
     number_errors,
     owned_number,
     present_numbers,
@@ -107,6 +108,10 @@ def batch_update_phone_number(call: Call, *, UpdatePhoneNumberRequestItems: Sequ
 def batch_update_phone_number_of_voice(
     call: Call, *, UpdatePhoneNumberRequestItems: Sequence[NamedNumberUpdate]
 ) -> Answer:
+    """The reference of this service says that a request cannot have a number twice. AWS's message is not recorded."""
+    ids = {e164_of(item["PhoneNumberId"]) for item in UpdatePhoneNumberRequestItems}
+    if len(ids) < len(UpdatePhoneNumberRequestItems):
+        raise bad_request("UpdatePhoneNumberRequestItems must not have a PhoneNumberId twice.")
     return _updated(call, UpdatePhoneNumberRequestItems, ("ProductType", "CallingName", "Name"))
 
 

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from rolecall.data import NumberRange, number_ranges, range_of
-from rolecall.data.phone_number_table import LOCAL, TOLL_FREE, UNITED_STATES
+from rolecall.data.phone_number_table import BUSINESS_CALLING, DIAL_IN, LOCAL, TOLL_FREE, UNITED_STATES
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.kinds import shown
 from rolecall.services.numbers import (
-    BUSINESS_CALLING,
-    DIAL_IN,
     check_product,
     e164_of,
     expired_before,
