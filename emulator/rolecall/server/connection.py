@@ -76,7 +76,8 @@ class Connection(asyncio.Protocol):
         # True: the bytes that still arrive are no requests.
         self._ignores_input = False
         self._ending = False
-        self._client_ended = False
+        # True: no further requests come, and the connection ends after the last answer.
+        self._finishing = self._client_ended = False
         self._reading = self._writable = True
         self._discarded_bytes = self._unsent_bytes = 0
         self._after_upgrade = b""
@@ -125,10 +126,8 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Whether the connection stays open: True while a request is still unanswered."""
-        self._client_ended = self._ignores_input = True
-        self._environ = None
-        if self._answering is not None and not self._arrived:
-            self._keep_alive = False
+        self._client_ended = True
+        self.finish()
         return self._answering is not None or bool(self._arrived)
 
     def pause_writing(self) -> None:
@@ -211,7 +210,7 @@ class Connection(asyncio.Protocol):
         """Answer the oldest request, if no other is being answered. The next request waits for the loop's next turn."""
         if self._arrived and self._answering is None and self._writable and not self._ending:
             environ, self._keep_alive = self._arrived.popleft()
-            if self._client_ended and not self._arrived:
+            if self._finishing and not self._arrived:
                 self._keep_alive = False
             if self._ignores_input and not self._arrived and self._hand_over(environ):
                 return
@@ -282,6 +281,13 @@ class Connection(asyncio.Protocol):
         return Phase.HEAD if self._in_head else Phase.BODY
 
     # The end.
+
+    def finish(self) -> None:
+        """Answer the requests that have arrived, and then end the connection. Later ones are not read."""
+        self._finishing = self._ignores_input = True
+        self._environ = None
+        if self._answering is not None and not self._arrived:
+            self._keep_alive = False
 
     def timed_out(self, phase: Phase) -> None:
         """The time limit of the phase is over."""
