@@ -16,7 +16,7 @@ from raw_calls import FORM, Sent, query_call, send, signed
 from rolecall.service_records import SERVICE_RECORDS
 
 LONG_BYTES = 30_000
-STEP = 1 if usual(0, most=1) else 6
+STEP = usual(6, most=1)
 
 
 @pytest.fixture(scope="module")

@@ -142,15 +142,6 @@ def test_the_cache_stays_bounded_under_many_threads() -> None:
     assert len(cache) <= 54
 
 
-@pytest.mark.parametrize(
-    ("platform", "environment", "url"),
-    [
-        ("linux", {}, "sqlite:////home/ana/.local/share/rolecall/rolecall.db"),
-        ("linux", {"XDG_DATA_HOME": "/data"}, "sqlite:////data/rolecall/rolecall.db"),
-        ("darwin", {}, "sqlite:////home/ana/Library/Application Support/rolecall/rolecall.db"),
-        ("win32", {"LOCALAPPDATA": "C:/Local"}, "sqlite:///C:/Local/rolecall/rolecall.db"),
-    ],
-)
 @pytest.mark.parametrize("key", ["a" * 11, b"a" * 11, ("a" * 6, 1, ("b" * 5, None))])
 def test_a_cache_keeps_no_long_texts(key: object) -> None:
     cache: BoundedCache[object, int] = BoundedCache(3, characters=10)
@@ -176,6 +167,15 @@ def test_what_is_made_of_a_short_text_is_remembered() -> None:
     assert made == ["a", long, long]
 
 
+@pytest.mark.parametrize(
+    ("platform", "environment", "url"),
+    [
+        ("linux", {}, "sqlite:////home/ana/.local/share/rolecall/rolecall.db"),
+        ("linux", {"XDG_DATA_HOME": "/data"}, "sqlite:////data/rolecall/rolecall.db"),
+        ("darwin", {}, "sqlite:////home/ana/Library/Application Support/rolecall/rolecall.db"),
+        ("win32", {"LOCALAPPDATA": "C:/Local"}, "sqlite:///C:/Local/rolecall/rolecall.db"),
+    ],
+)
 def test_the_default_database_is_in_the_users_data_folder(platform: str, environment: dict[str, str], url: str) -> None:
     assert default_database_url(data_folder(environment, platform, "/home/ana")) == url
 
