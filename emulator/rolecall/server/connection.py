@@ -67,7 +67,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, front: Host) -> None:
         self._front = front
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._base: Environ = {}
         # Requests that have arrived. The truth value says whether the connection stays open after the answer.
         self._arrived: deque[tuple[Environ, bool]] = deque()
@@ -102,9 +102,10 @@ class Connection(asyncio.Protocol):
         self._ignores_input = self._ending = True
         self._arrived.clear()
         self._front.left(self)
+        self._free()
 
     def data_received(self, data: bytes) -> None:
-        if self._ignores_input:
+        if self._ignores_input or self._parser is None:
             self._discard(len(data))
             return
         was_in_head, was_arriving = self._in_head, self._environ is not None
@@ -158,7 +159,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         environ, parser = self._environ, self._parser
-        if environ is None:
+        if environ is None or parser is None:
             return
         environ["REQUEST_METHOD"] = parser.get_method().decode("latin-1")
         environ["SERVER_PROTOCOL"] = f"HTTP/{parser.get_http_version()}"
@@ -183,7 +184,7 @@ class Connection(asyncio.Protocol):
                 self._arrive(self._environ, keep_alive=False)
 
     def on_message_complete(self) -> None:
-        if self._environ is not None:
+        if self._environ is not None and self._parser is not None:
             self._arrive(self._environ, keep_alive=self._parser.should_keep_alive())
 
     def _arrive(self, environ: Environ, *, keep_alive: bool) -> None:
@@ -336,9 +337,10 @@ class Connection(asyncio.Protocol):
         protocol = self._front.upgrade(environ) if "HTTP_UPGRADE" in environ else None
         if protocol is None:
             return False
+        content, self._after_upgrade = self._after_upgrade, b""
         self._give(protocol)
-        if self._after_upgrade:
-            protocol.data_received(self._after_upgrade)
+        if content:
+            protocol.data_received(content)
         return True
 
     def _give(self, protocol: asyncio.Protocol) -> None:
@@ -347,4 +349,11 @@ class Connection(asyncio.Protocol):
         if not self._reading:
             self.transport.resume_reading()
         self.transport.set_protocol(protocol)
+        self._free()
         protocol.connection_made(self.transport)
+
+    def _free(self) -> None:
+        """Free what has arrived. The parser refers back to this object, so the garbage collector would do it late."""
+        self._parser = None
+        self._environ = None
+        self._body, self._headers = [], {}
