@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, wraps
 from typing import Any, Generic, TypeVar
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+# Texts of clients may have a megabyte, and a cache that keeps a thousand of those would take a gigabyte.
+KEPT_CHARACTERS = 2048
+# For policies. The longest one that AWS stores has half of this, unless it is mostly white space.
+KEPT_POLICY_CHARACTERS = 20_480
 
 
 class BoundedCache(Generic[Key, Value]):
@@ -14,18 +19,23 @@ class BoundedCache(Generic[Key, Value]):
 
     First in, first out. A hit costs one dictionary look-up and no write, unlike in least-recently-used order. Threads
     need no lock, because every step is one dictionary operation.
+
+    A key whose texts have more than ``characters`` together is not kept: the number of entries alone bounds no memory.
     """
 
-    __slots__ = ("_entries", "_limit")
+    __slots__ = ("_characters", "_entries", "_limit")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, characters: int = KEPT_CHARACTERS) -> None:
         self._entries: dict[Key, Value] = {}
         self._limit = limit
+        self._characters = characters
 
     def get(self, key: Key) -> Value | None:
         return self._entries.get(key)
 
     def put(self, key: Key, value: Value) -> None:
+        if _characters_of(key) > self._characters:
+            return
         entries = self._entries
         while len(entries) >= self._limit and key not in entries:
             try:
@@ -36,7 +46,7 @@ class BoundedCache(Generic[Key, Value]):
 
     def without(self, goes: Callable[[Key, Value], bool]) -> BoundedCache[Key, Value]:
         """Another cache with the same entries, except those that go."""
-        kept: BoundedCache[Key, Value] = BoundedCache(self._limit)
+        kept: BoundedCache[Key, Value] = BoundedCache(self._limit, self._characters)
         # Listed in one step, because another thread may add an entry meanwhile.
         kept._entries = {key: value for key, value in list(self._entries.items()) if not goes(key, value)}
         return kept
@@ -46,6 +56,31 @@ class BoundedCache(Generic[Key, Value]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def _characters_of(key: object) -> int:
+    if isinstance(key, str | bytes):
+        return len(key)
+    return sum(map(_characters_of, key)) if isinstance(key, tuple) else 0
+
+
+def remembered(limit: int) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
+    """As ``lru_cache``, for a function of texts from clients. What it makes of a long text is not kept."""
+
+    def decorate(function: Callable[..., Value]) -> Callable[..., Value]:
+        known = lru_cache(maxsize=limit)(function)
+
+        @wraps(function)
+        def found(*texts: str) -> Value:
+            for text in texts:
+                if len(text) > KEPT_CHARACTERS:
+                    return function(*texts)
+            return known(*texts)
+
+        found.cache_clear = known.cache_clear  # type: ignore[attr-defined]
+        return found
+
+    return decorate
 
 
 class _KeptText:

@@ -32,7 +32,7 @@ from rolecall.sessions.tokens import BadTokenError
 from rolecall.storage import gather, keyring
 from rolecall.storage.gather import Entity
 
-_IDENTITY_LIMIT = 2048
+_IDENTITY_LIMIT, _TOKEN_CHARACTERS = 2048, 20_480
 _NOTHING = compile_policies([], PolicyKind.SESSION)
 ADMINISTRATOR_POLICY_ARN = "arn:aws:iam::aws:policy/AdministratorAccess"
 
@@ -74,7 +74,7 @@ class IdentityStore:
         self.policies = policies
         self.keys = keys
         self.generation = policies.generation
-        self._known: BoundedCache[tuple[str, str], Identity] = BoundedCache(_IDENTITY_LIMIT)
+        self._known: BoundedCache[tuple[str, str], Identity] = BoundedCache(_IDENTITY_LIMIT, _TOKEN_CHARACTERS)
 
     def without(self, generation: int, changed: Collection[str]) -> IdentityStore:
         """The identities of a later generation, which differs by changes to these entities and by no others.

@@ -208,6 +208,54 @@ def test_a_client_that_never_reads_is_disconnected(
         assert received < len(Large.BODY)
 
 
+class Slow:
+    """An application that answers a path when the test lets it."""
+
+    def __init__(self) -> None:
+        self.began = {path: threading.Event() for path in ("/first", "/second")}
+        self.may_end = {path: threading.Event() for path in self.began}
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        self.began[environ["PATH_INFO"]].set()
+        assert self.may_end[environ["PATH_INFO"]].wait(PATIENCE_SECONDS)
+        start_response("200 OK", [])
+        return [b"done"]
+
+    @staticmethod
+    def is_page(_environ: dict[str, Any]) -> bool:
+        return True
+
+    @staticmethod
+    def body_limit(_environ: dict[str, Any], usual: int) -> int:
+        return usual
+
+
+def test_a_connection_ends_with_its_answer_while_the_front_still_waits_for_another(
+    port_of: Callable[..., int], client: Callable[[int], Client], loop: asyncio.AbstractEventLoop, fronts: list[Any]
+) -> None:
+    application = Slow()
+    port = port_of(maximum_connections=ROOM, application=application)
+    first, second = client(port), client(port)
+    for each, path in ((first, "/first"), (second, "/second")):
+        each.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert application.began[path].wait(PATIENCE_SECONDS)
+    stopping = asyncio.run_coroutine_threadsafe(fronts[0][0].stop(PATIENCE_SECONDS), loop)
+    # The loop takes these in their order.
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(PATIENCE_SECONDS)
+    # It would be answered, if it were read.
+    first.socket.sendall(b"GET /first HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    application.may_end["/first"].set()
+    received = b""
+    while chunk := first.socket.recv(65536):
+        received += chunk
+    assert received.count(b"HTTP/1.1 ") == 1
+    assert b"connection: close" in received.lower()
+    assert not stopping.done()
+    application.may_end["/second"].set()
+    assert second.socket.recv(65536).endswith(b"done")
+    stopping.result(PATIENCE_SECONDS)
+
+
 class Echo(asyncio.Protocol):
     """Another protocol than HTTP."""
 

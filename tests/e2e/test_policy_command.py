@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from served import FIRST_ACCOUNT, Server, run_rolecall
+from served import DEVELOPER, FIRST_ACCOUNT, Server, run_rolecall
 
 ROLE = f"arn:aws:iam::{FIRST_ACCOUNT}:role/chime-reader"
 Make = Callable[..., Server]
@@ -123,6 +123,7 @@ def test_what_cannot_be_written(tmp_path: Path, arguments: list[str], words: str
 def test_a_principal_without_calls_has_no_policy(make_server: Make) -> None:
     server = make_server()
     server.client("sts").get_caller_identity()
+    server.client("sts", DEVELOPER).get_caller_identity()
     chime = server.client("chime", credentials=server.assume("chime-denied"))
     with pytest.raises(ClientError):
         chime.list_accounts()
@@ -135,8 +136,11 @@ def test_a_principal_without_calls_has_no_policy(make_server: Make) -> None:
         (f"{account}:root", ("--unused",), "a root user has no policies"),
         (federated, ("--unused",), "ask for that user"),
         (f"{account}:role/chime-denied", (), "policies refused every call of"),
+        (f"{account}:user/developer", (), "no call of"),
     ):
         arguments = ("policy", "--principal", principal, "--database", database(server.folder))
         done = run_rolecall(server.folder, *arguments, *options)
         assert (done.returncode, done.stdout) == (2, "")
         assert words in done.stderr
+        asked = ("policy", "--principal", principal, "--endpoint", server.url)
+        assert run_rolecall(server.folder, *asked, *options).stderr == done.stderr

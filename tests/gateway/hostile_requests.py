@@ -153,11 +153,33 @@ def value(shape: Any, rng: random.Random, depth: int = 0) -> Any:
     return {"boolean": True, "timestamp": 1_900_000_000, "blob": b"a\x00\xff"}.get(kind, rng.randrange(-2, 2000))
 
 
+def bare(shape: Any, *, given: bool) -> Any:
+    """A value of the shape with nothing in its lists and maps: of all members, or of the required ones alone."""
+    kind = shape.type_name
+    if kind == "structure":
+        names = shape.members if given else shape.required_members
+        # A structure may hold itself.
+        return {name: bare(shape.members[name], given=False) for name in names}
+    if kind in ("list", "map"):
+        return [] if kind == "list" else {}
+    if kind == "string":
+        enum = getattr(shape, "enum", None)
+        return enum[0] if enum else "a" * max(1, shape.metadata.get("min", 1))
+    return {"boolean": True, "timestamp": 1_900_000_000, "blob": b"a"}.get(kind, shape.metadata.get("min", 1))
+
+
 def call(protocol: str, rng: random.Random) -> Sent:
     """A call that a client might make of hostile values; some are signed, some then damaged."""
     service, known = rng.choice(list(operations(protocol).items()))
     operation = rng.choice(known)
-    parameters = value(operation.input_shape, rng) if operation.input_shape is not None else {}
+    sent = serialized(operation, value(operation.input_shape, rng) if operation.input_shape is not None else {})
+    if rng.random() < 0.8:
+        sent = signed(sent, KEYS, SERVICE_RECORDS[service].signing_name)
+    return sent if rng.random() < 0.7 else damaged(sent, rng)
+
+
+def serialized(operation: Any, parameters: Any) -> Sent:
+    """The call as botocore would send it, without a signature."""
     try:
         made = serializer(operation.service_model.protocol).serialize_to_request(
             parameters if isinstance(parameters, dict) else {}, operation
@@ -182,10 +204,7 @@ def call(protocol: str, rng: random.Random) -> Sent:
     query = made["query_string"]
     text = urlencode(query, doseq=True) if isinstance(query, (dict, list)) else quote(str(query), safe="=&%")
     headers = {name: clean(held) for name, held in made["headers"].items()}
-    sent = Sent(made["method"], safe_path(made["url_path"]), text, headers, content)
-    if rng.random() < 0.8:
-        sent = signed(sent, KEYS, SERVICE_RECORDS[service].signing_name)
-    return sent if rng.random() < 0.7 else damaged(sent, rng)
+    return Sent(made["method"], safe_path(made["url_path"]), text, headers, content)
 
 
 def clean(held: Any) -> str:

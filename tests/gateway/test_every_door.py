@@ -21,14 +21,16 @@ import hostile_requests
 import pytest
 from amounts import usual
 from hostile_doors import Door, doors
-from hostile_requests import DECLARED, operations
+from hostile_requests import DECLARED, KEYS, bare, operations, serialized
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raw_calls import send, signed
 
 from rolecall.delivery import imds
 from rolecall.errors import AwsError
 from rolecall.gateway import connect, road
 from rolecall.sandbox import Sandbox
+from rolecall.service_records import SERVICE_RECORDS
 from rolecall.services.catalogue import all_operations
 
 REQUESTS = int(os.environ.get("HOSTILE_REQUESTS") or usual(2000, most=1_000_000))
@@ -118,6 +120,19 @@ def test_no_request_makes_the_server_fail_or_work_for_long(every_door: Any, worl
     # Otherwise the requests would all end at the first check.
     assert len(trial.statuses) > 2, trial.statuses
     assert trial.statuses[101 if name == "websockets" else 200] > 0, trial.statuses
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["required", "all"])
+@pytest.mark.parametrize("protocol", ["query", "json", "rest-json"])
+def test_no_operation_fails_with_empty_lists(make_world: Any, protocol: str, given: bool) -> None:
+    """Hostile requests come upon this once in a hundred thousand."""
+    world = make_world(DECLARED)
+    for service, known in operations(protocol).items():
+        for operation in known:
+            parameters = {} if operation.input_shape is None else bare(operation.input_shape, given=given)
+            sent = signed(serialized(operation, parameters), KEYS, SERVICE_RECORDS[service].signing_name)
+            status = send(world.application, sent).status
+            assert status < 500 or status == 501, (service, operation.name)
 
 
 def test_every_door_is_tried(every_door: Any, worlds: Any) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolecall.arns import Arn, assumed_role_arn, federated_user_arn, iam_arn, parse_arn, root_arn
-from rolecall.caches import BoundedCache
+from rolecall.caches import KEPT_CHARACTERS, BoundedCache, remembered
 from rolecall.clock import Clock, iso8601
 from rolecall.ids import Identifiers, account_of_access_key
 from rolecall.quick_values import quick_value
@@ -140,6 +140,31 @@ def test_the_cache_stays_bounded_under_many_threads() -> None:
     for thread in threads:
         thread.join()
     assert len(cache) <= 54
+
+
+@pytest.mark.parametrize("key", ["a" * 11, b"a" * 11, ("a" * 6, 1, ("b" * 5, None))])
+def test_a_cache_keeps_no_long_texts(key: object) -> None:
+    cache: BoundedCache[object, int] = BoundedCache(3, characters=10)
+    cache.put(key, 1)
+    assert len(cache) == 0
+    for short in ("a" * 10, ("a" * 5, 10**20, ("b" * 5, None))):
+        cache.put(short, 2)
+        assert cache.without(lambda *_: False).get(short) == 2
+
+
+def test_what_is_made_of_a_short_text_is_remembered() -> None:
+    made: list[str] = []
+
+    @remembered(2)
+    def length(first: str, second: str) -> int:
+        made.append(first)
+        return len(first + second)
+
+    assert [length("a", "b"), length("a", "b")] == [2, 2]
+    assert made == ["a"]
+    long = "c" * (KEPT_CHARACTERS + 1)
+    assert length(long, "") == length(long, "") == len(long)
+    assert made == ["a", long, long]
 
 
 @pytest.mark.parametrize(

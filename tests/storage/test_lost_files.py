@@ -45,6 +45,10 @@ def replaced(path: Path) -> None:
     os.replace(path.with_name("copy.db"), path)
 
 
+def emptied(path: Path) -> None:
+    os.truncate(path, 0)
+
+
 def folder_deleted(path: Path) -> None:
     shutil.rmtree(path.parent)
 
@@ -69,6 +73,7 @@ FAULTS = [
     (deleted, "rolecall.db has disappeared", "restore the file"),
     (moved, "rolecall.db has disappeared", "restore the file"),
     (replaced, "rolecall.db was replaced by another", "restore the file"),
+    (emptied, "rolecall.db was emptied", "restore the file"),
     (folder_deleted, "rolecall.db has disappeared", "restore the file"),
     (folder_moved, "rolecall.db has disappeared", "restore the file"),
     (log_deleted, "rolecall.db-wal has disappeared", "without killing it"),
@@ -182,6 +187,19 @@ def test_a_clean_stop_keeps_what_the_lost_log_had(path: Path, database: Database
     assert "refused" not in names
 
 
+def test_a_new_connection_to_an_emptied_file_keeps_its_log(path: Path, database: Database) -> None:
+    """SQLite takes an empty file for a new database, and would delete the log."""
+    application = application_over(database, read_world_file(str(builtin_world_path())), Clock())
+    client(application, "iam", "test", "test").create_user(UserName="kept")
+    emptied(path)
+    log_file = path.with_name(f"{path.name}-wal")
+    before = log_file.read_bytes()
+    database._engine.pool.dispose()
+    with pytest.raises(DatabaseError, match="was emptied"):
+        database._engine.connect()
+    assert log_file.read_bytes() == before
+
+
 def test_only_changes_look_at_the_files(path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
     identity_of = opened_files.identity_of
@@ -227,7 +245,7 @@ def test_a_database_that_is_closed_and_used_again_is_not_lost(path: Path) -> Non
     database.close()
 
 
-@pytest.mark.parametrize("fault", [deleted, moved, replaced, log_deleted, log_replaced, index_deleted])
+@pytest.mark.parametrize("fault", [deleted, moved, replaced, emptied, log_deleted, log_replaced, index_deleted])
 def test_a_lost_log_is_begun_anew(path: Path, database: Database, caplog: pytest.LogCaptureFixture, fault: Any) -> None:
     """The decision log: calls go on, and every process finds them."""
     clock = Clock()

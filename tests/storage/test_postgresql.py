@@ -23,6 +23,8 @@ from world_handle import FIRST_ACCOUNT, WorldHandle, builtin_world
 from rolecall.app import open_database
 from rolecall.clock import Clock
 from rolecall.commands.common import database_problem
+from rolecall.identities import IdentityStore
+from rolecall.sandbox.generation import Generations
 from rolecall.storage import migrate, postgresql_dialect
 from rolecall.storage import tables as t
 from rolecall.storage.decision_log import CallFilter, DecisionStore, LoggedCall, RefusalDetails
@@ -35,6 +37,8 @@ from rolecall.storage.prepared import PreparedSelect, PreparedUpdate
 from rolecall.storage.problems import SnapshotMovedError, UnsuitableDatabaseError
 from rolecall.storage.roles import RoleRecord, add_role, role_by_name, set_description
 from rolecall.storage.upgrade import configuration
+from rolecall.worlds.builtin import builtin_world_path
+from rolecall.worlds.declare import read_world_file
 
 ACCOUNT = FIRST_ACCOUNT
 
@@ -269,6 +273,65 @@ def test_kept_rows_are_forgotten_with_the_server(database: Database) -> None:
     assert any("FROM roles" in one for one in statements)
 
 
+@pytest.mark.parametrize("noticed", ["by a snapshot", "by a writer", "by a statement"])
+def test_a_server_that_took_over_gives_no_generation_again(noticed: str) -> None:
+    """A standby lacks the last changes of rights. Its own next ones get the same numbers in the database."""
+    url, declared = databases().new_url(), read_world_file(str(builtin_world_path()))
+    database = open_database(url, declared, Clock())
+    sandbox = Generations(database, Clock(), declared.settings)
+
+    def seen() -> IdentityStore:
+        with database.snapshot() as connection:
+            return sandbox.current(connection)
+
+    _add_role(database, "first")
+    lost = seen()
+    assert seen() is lost
+    # A thread that still reads from the server that is about to be lost.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(seen).result()
+        with database.snapshot() as connection:
+            old = link_of(connection)
+            if noticed == "by a statement":
+                _end_all_sessions(database)
+                with pytest.raises(DBAPIError):
+                    connection.execute(select(t.users.c.name)).all()
+        _end_all_sessions(database)
+        # As the standby has it.
+        standby = Database(url)
+        standby.write(lambda it: it.exec_driver_sql("UPDATE generations SET value = value - 2 WHERE name = 'iam'"))
+        standby.close()
+        if noticed == "by a writer":
+            _add_role(database, "second")
+        now = seen()
+        assert not old.is_current
+        assert now is not lost
+        # The older number counts: it is not read anew for each call.
+        assert seen() is now
+        assert pool.submit(seen).result() is now
+        _add_role(database, "third")
+        assert seen() is not lost
+        assert database.changed_between(lost.generation, seen().generation) is None
+    database.close()
+    databases().drop(url.rpartition("/")[2])
+
+
+def test_a_thread_leaves_the_lost_server_with_its_next_call(database: Database) -> None:
+    """The lost one may go on, cut off from the others."""
+    with ThreadPoolExecutor(1) as pool:
+
+        def read() -> Link:
+            with database.snapshot() as connection:
+                return link_of(connection)
+
+        other = pool.submit(read).result()
+        assert pool.submit(read).result() is other
+        read().lost = True
+        mine = read()
+        assert pool.submit(read).result() is not other
+        assert read() is mine
+
+
 def test_many_or_long_rows_are_not_kept(database: Database) -> None:
     statement = PreparedSelect(
         select(t.users.c.name, t.users.c.path).where(t.users.c.account_id == bindparam("a")), "a"
@@ -318,7 +381,7 @@ def test_rights_that_change_under_a_call_make_it_start_again(monkeypatch: pytest
         begin(link)
 
     with world.database.snapshot() as connection:
-        link_of(connection).forget_kept()
+        link_of(connection)._shared.kept.clear()
     postgresql_dialect.DIALECT._reading_more.clear()
     monkeypatch.setattr(Link, "_begin_reading", move_first)
     assert iam.get_user(UserName="developer")["User"]["Path"] == "/moved/"

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from rolecall.caches import BoundedCache
+from rolecall.caches import KEPT_POLICY_CHARACTERS, BoundedCache
 from rolecall.data import managed_policy, managed_policy_document
 from rolecall.policy import (
     CompiledPolicies,
@@ -33,8 +33,8 @@ _PARSED_LIMIT = 4096
 _GENERATION_LIMIT = 4096
 # A page of a hundred roles takes a fifth of a megabyte.
 _PAGES_LIMIT = 16
-_parsed: BoundedCache[tuple[PolicyKind, bool, str], Policy] = BoundedCache(_PARSED_LIMIT)
-_kept: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT)
+_parsed: BoundedCache[tuple[PolicyKind, bool, str], Policy] = BoundedCache(_PARSED_LIMIT, KEPT_POLICY_CHARACTERS)
+_kept: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT, KEPT_POLICY_CHARACTERS)
 log = logging.getLogger("rolecall.policy")
 
 UNREADABLE_MESSAGE = (

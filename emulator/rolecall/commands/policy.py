@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -30,7 +29,6 @@ from rolecall.commands.common import (
 from rolecall.commands.running import ask, server_instead, server_option
 from rolecall.least_privilege import (
     BadPrincipalError,
-    LeastPrivilege,
     NoGrantsError,
     Traffic,
     Unused,
@@ -39,6 +37,7 @@ from rolecall.least_privilege import (
     observed,
     unused_grants,
     unused_notes,
+    why_no_policy,
 )
 
 # In the order in which they are printed.
@@ -82,7 +81,7 @@ def command(
         return
     try:
         check_principal(principal)
-        traffic, namesakes = _read(database, principal, since_seconds(since or "", partial(sandbox_seconds, database)))
+        traffic, callers = _read(database, principal, since_seconds(since or "", partial(sandbox_seconds, database)))
     except (BadFilterError, BadPrincipalError) as error:
         raise UnusableError(f"{error}".removesuffix(".")) from error
     if only_unused:
@@ -90,7 +89,7 @@ def command(
         return
     found = least_privilege(traffic, include_refused=include_refused)
     if found.policy is None:
-        raise UnusableError(_nothing(traffic, found, namesakes) + (" since then" if since else ""))
+        raise UnusableError(why_no_policy(traffic, found, callers) + (" since then" if since else ""))
     _tell(found.policy, [*found.notes, *_note_on_unused(database, traffic)])
 
 
@@ -103,12 +102,11 @@ def _tell_of_server(
     policy, unused, unused_notes = answer["policy"], answer["unused"], answer["unused_notes"]
     if only_unused:
         if unused is None:
-            raise UnusableError(unused_notes[0].removesuffix("."))
+            raise UnusableError(unused_notes[0].removeprefix("unused is null: ").removesuffix("."))
         _tell({name: unused[name] for name in UNUSED_MEMBERS}, unused_notes)
         return
     if policy is None:
-        what = "has no call" if not answer["calls"] else "has no allowed call that needed a permission"
-        raise UnusableError(f"the decision log of {server} {what} of {principal}" + (" since then" if since else ""))
+        raise UnusableError(answer["notes"][0].removesuffix(".") + (" since then" if since else ""))
     _tell(_in_order(policy), [*answer["notes"], *_unused_line(unused)])
 
 
@@ -138,28 +136,12 @@ def _tell(answer: dict[str, object], notes: Sequence[str]) -> None:
 
 
 def _read(database: str, principal: str, from_seconds: float | None) -> tuple[Traffic, list[str]]:
-    """The logged calls of a principal; when there are none, the callers with the same name under another path."""
+    """The logged calls of a principal; when there are none, all callers."""
     with opened_log(database, "/_rolecall/policy") as store:
         # A running server writes its last calls to the log a moment later.
         time.sleep(SETTLE_SECONDS)
         traffic = observed(store, principal, from_seconds)
-        return traffic, [] if traffic.kinds else [arn for arn in store.callers() if _are_namesakes(arn, principal)]
-
-
-def _are_namesakes(first: str, second: str) -> bool:
-    """Whether two ARNs of users or roles differ only in their paths. The ARN of a session does not show the path."""
-    parts = [re.fullmatch(r"(arn:.*?:(?:user|role)/)(?:.*/)?([^/]+)", arn) for arn in (first, second)]
-    return first != second and None not in parts and len({part.groups() for part in parts if part}) == 1
-
-
-def _nothing(traffic: Traffic, found: LeastPrivilege, namesakes: Sequence[str]) -> str:
-    """The reason why there is no policy."""
-    if not traffic.kinds:
-        others = f"; it has calls of {', '.join(namesakes)}" if namesakes else ""
-        return f"the decision log has no call of {traffic.principal}{others}"
-    if found.refused:
-        return f"policies refused every call of {traffic.principal} that needed a permission: try --include-refused"
-    return f"no call of {traffic.principal} needed a permission"
+        return traffic, [] if traffic.kinds else store.callers()
 
 
 def _note_on_unused(database: str, traffic: Traffic) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,8 @@ from rolecall.worlds.world import World
 Config = str | os.PathLike[str] | Mapping[str, Any] | None
 
 _REMEMBERED = 32
-_worlds: BoundedCache[tuple[str, str], World] = BoundedCache(_REMEMBERED)
+# The texts are the files of a few tests.
+_worlds: BoundedCache[tuple[str, str], World] = BoundedCache(_REMEMBERED, sys.maxsize)
 _prepared: BoundedCache[tuple[int, int | None], Prepared] = BoundedCache(_REMEMBERED)
 
 

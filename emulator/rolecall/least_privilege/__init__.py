@@ -13,6 +13,7 @@ from rolecall.least_privilege.report import (
     observed,
     unused_grants,
     unused_notes,
+    why_no_policy,
 )
 from rolecall.least_privilege.traffic import BadPrincipalError, check_principal, used_permissions
 
@@ -28,4 +29,5 @@ __all__ = [
     "unused_grants",
     "unused_notes",
     "used_permissions",
+    "why_no_policy",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -71,6 +72,23 @@ def least_privilege(traffic: Traffic, *, include_refused: bool = False) -> Least
     return LeastPrivilege(
         traffic.principal, policy if policy["Statement"] else None, used.calls, used.refused_left_out, notes
     )
+
+
+def why_no_policy(traffic: Traffic, found: LeastPrivilege, callers: Sequence[str]) -> str:
+    """Why the policy is None. ``callers`` are all callers in the log, wanted only when the principal has no call."""
+    if not traffic.kinds:
+        namesakes = [arn for arn in callers if _are_namesakes(arn, traffic.principal)]
+        others = f"; it has calls of {', '.join(namesakes)}" if namesakes else ""
+        return f"the decision log has no call of {traffic.principal}{others}"
+    if found.refused:
+        return f"policies refused every call of {traffic.principal} that needed a permission: try --include-refused"
+    return f"no call of {traffic.principal} needed a permission"
+
+
+def _are_namesakes(first: str, second: str) -> bool:
+    """Whether two ARNs of users or roles differ only in their paths. The ARN of a session does not show the path."""
+    parts = [re.fullmatch(r"(arn:.*?:(?:user|role)/)(?:.*/)?([^/]+)", arn) for arn in (first, second)]
+    return first != second and None not in parts and len({part.groups() for part in parts if part}) == 1
 
 
 def unused_grants(connection: Connection, traffic: Traffic) -> Unused:

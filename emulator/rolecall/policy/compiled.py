@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from rolecall.arns import missing_arn_parts
-from rolecall.caches import BoundedCache
+from rolecall.caches import KEPT_POLICY_CHARACTERS, BoundedCache
 from rolecall.policy.document import VERSION_WITH_VARIABLES, NamedPolicy, Policy, PolicyKind, Statement
 from rolecall.policy.operators import ConditionTest, compile_condition, wanted_texts
 from rolecall.policy.patterns import MANY, ONE, Context, Test, cached_glob, glob, resolve, template, wildcards
@@ -170,7 +170,8 @@ def _statements_of(
     if known is None or known[0] is not policy.policy:
         made = tuple(_compile(statement, policy, dict(principal_ids)) for statement in policy.policy.statements)
         known = (policy.policy, made)
-        _compiled.put(key, known)
+        if len(policy.policy.text) <= KEPT_POLICY_CHARACTERS:
+            _compiled.put(key, known)
     return [each._replace(policy=policy) for each in known[1]]
 
 

@@ -7,8 +7,9 @@ as ``${*}``, or that came out of a variable, stays a plain star.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
 from typing import NamedTuple
+
+from rolecall.caches import remembered
 
 MANY = "\ud800"
 ONE = "\ud801"
@@ -238,7 +239,7 @@ def overlapping(first: str, second: str) -> bool:
     return bool(state & final)
 
 
-cached_glob = lru_cache(maxsize=_COMPILED_LIMIT)(glob)
+cached_glob = remembered(_COMPILED_LIMIT)(glob)
 
 
 def arn_glob(pattern: str) -> Test:
@@ -262,7 +263,7 @@ def arn_glob(pattern: str) -> Test:
     return matches
 
 
-cached_arn_glob = lru_cache(maxsize=_COMPILED_LIMIT)(arn_glob)
+cached_arn_glob = remembered(_COMPILED_LIMIT)(arn_glob)
 
 
 def _nothing(_text: str) -> bool:

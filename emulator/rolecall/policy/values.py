@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from rolecall.caches import remembered
 
 _NUMBER_CHARACTERS = frozenset("0123456789+-.eE")
 _MAX_NUMBER_CHARACTERS = 64
@@ -79,7 +80,7 @@ def _plain(parsed: IPv4Address | IPv6Address) -> tuple[int, int]:
     return (parsed.version, int(parsed)) if mapped is None else (mapped.version, int(mapped))
 
 
-@lru_cache(maxsize=_CACHED_VALUES)
+@remembered(_CACHED_VALUES)
 def address(text: str) -> tuple[int, int] | None:
     """(version, number) of an IPv4 or IPv6 address."""
     if "%" in text:
@@ -90,7 +91,7 @@ def address(text: str) -> tuple[int, int] | None:
         return None
 
 
-@lru_cache(maxsize=_CACHED_VALUES)
+@remembered(_CACHED_VALUES)
 def date_seconds(text: str) -> int | float | None:
     """Seconds since the epoch of an ISO 8601 date or of an integer (IAM User Guide, Date condition operators).
 

@@ -67,7 +67,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, front: Host) -> None:
         self._front = front
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._base: Environ = {}
         # Requests that have arrived. The truth value says whether the connection stays open after the answer.
         self._arrived: deque[tuple[Environ, bool]] = deque()
@@ -76,7 +76,8 @@ class Connection(asyncio.Protocol):
         # True: the bytes that still arrive are no requests.
         self._ignores_input = False
         self._ending = False
-        self._client_ended = False
+        # True: no further requests come, and the connection ends after the last answer.
+        self._finishing = self._client_ended = False
         self._reading = self._writable = True
         self._discarded_bytes = self._unsent_bytes = 0
         self._after_upgrade = b""
@@ -101,9 +102,10 @@ class Connection(asyncio.Protocol):
         self._ignores_input = self._ending = True
         self._arrived.clear()
         self._front.left(self)
+        self._free()
 
     def data_received(self, data: bytes) -> None:
-        if self._ignores_input:
+        if self._ignores_input or self._parser is None:
             self._discard(len(data))
             return
         was_in_head, was_arriving = self._in_head, self._environ is not None
@@ -125,10 +127,8 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Whether the connection stays open: True while a request is still unanswered."""
-        self._client_ended = self._ignores_input = True
-        self._environ = None
-        if self._answering is not None and not self._arrived:
-            self._keep_alive = False
+        self._client_ended = True
+        self.finish()
         return self._answering is not None or bool(self._arrived)
 
     def pause_writing(self) -> None:
@@ -159,7 +159,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         environ, parser = self._environ, self._parser
-        if environ is None:
+        if environ is None or parser is None:
             return
         environ["REQUEST_METHOD"] = parser.get_method().decode("latin-1")
         environ["SERVER_PROTOCOL"] = f"HTTP/{parser.get_http_version()}"
@@ -184,7 +184,7 @@ class Connection(asyncio.Protocol):
                 self._arrive(self._environ, keep_alive=False)
 
     def on_message_complete(self) -> None:
-        if self._environ is not None:
+        if self._environ is not None and self._parser is not None:
             self._arrive(self._environ, keep_alive=self._parser.should_keep_alive())
 
     def _arrive(self, environ: Environ, *, keep_alive: bool) -> None:
@@ -211,7 +211,7 @@ class Connection(asyncio.Protocol):
         """Answer the oldest request, if no other is being answered. The next request waits for the loop's next turn."""
         if self._arrived and self._answering is None and self._writable and not self._ending:
             environ, self._keep_alive = self._arrived.popleft()
-            if self._client_ended and not self._arrived:
+            if self._finishing and not self._arrived:
                 self._keep_alive = False
             if self._ignores_input and not self._arrived and self._hand_over(environ):
                 return
@@ -283,6 +283,13 @@ class Connection(asyncio.Protocol):
 
     # The end.
 
+    def finish(self) -> None:
+        """Answer the requests that have arrived, and then end the connection. Later ones are not read."""
+        self._finishing = self._ignores_input = True
+        self._environ = None
+        if self._answering is not None and not self._arrived:
+            self._keep_alive = False
+
     def timed_out(self, phase: Phase) -> None:
         """The time limit of the phase is over."""
         unsent_bytes = self.transport.get_write_buffer_size() if phase in (Phase.WRITING, Phase.ENDING) else 0
@@ -330,9 +337,10 @@ class Connection(asyncio.Protocol):
         protocol = self._front.upgrade(environ) if "HTTP_UPGRADE" in environ else None
         if protocol is None:
             return False
+        content, self._after_upgrade = self._after_upgrade, b""
         self._give(protocol)
-        if self._after_upgrade:
-            protocol.data_received(self._after_upgrade)
+        if content:
+            protocol.data_received(content)
         return True
 
     def _give(self, protocol: asyncio.Protocol) -> None:
@@ -341,4 +349,11 @@ class Connection(asyncio.Protocol):
         if not self._reading:
             self.transport.resume_reading()
         self.transport.set_protocol(protocol)
+        self._free()
         protocol.connection_made(self.transport)
+
+    def _free(self) -> None:
+        """Free what has arrived. The parser refers back to this object, so the garbage collector would do it late."""
+        self._parser = None
+        self._environ = None
+        self._body, self._headers = [], {}

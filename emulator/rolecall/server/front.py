@@ -286,8 +286,13 @@ class Front:
     # The end.
 
     async def stop(self, patience_seconds: float) -> None:
-        """Wait up to ``patience_seconds`` for calls that are being answered. Then close everything."""
+        """Wait up to ``patience_seconds`` for calls that are being answered. Then close everything.
+
+        A connection takes no further calls: otherwise its client would make them for as long as another call lasts.
+        """
         self._answer_gathered()
+        for connection in [*self._members[Phase.ANSWERING], *self._members[Phase.WRITING]]:
+            connection.finish()
         for connection in [*self._members[Phase.IDLE], *self._members[Phase.HEAD], *self._members[Phase.BODY]]:
             connection.close()
         deadline = self._loop.time() + patience_seconds

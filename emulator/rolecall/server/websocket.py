@@ -77,9 +77,11 @@ class WebSocket(asyncio.Protocol):
         headers = Headers()
         for name, value in environ[HEADERS_KEY].items():
             headers[name] = value
-        response = ServerProtocol().accept(Request(environ["RAW_URI"], headers))
+        handshake = ServerProtocol()
+        response = handshake.accept(Request(environ["RAW_URI"], headers))
         if environ["REQUEST_METHOD"] != "GET" or environ["SERVER_PROTOCOL"] != "HTTP/1.1":
-            response = ServerProtocol().reject(400, "A websocket needs GET and HTTP/1.1.\n")
+            response = handshake.reject(400, "A websocket needs GET and HTTP/1.1.\n")
+        _free(handshake)
         self.transport.write(response.serialize())
         if response.status_code == _SWITCHING_PROTOCOLS:
             self._owner.opened(self)
@@ -91,6 +93,7 @@ class WebSocket(asyncio.Protocol):
             # Otherwise it would keep this object for its whole time.
             self._last_wait.cancel()
         self._end()
+        _free(self._frames)
         self._owner.lost(self)
 
     def data_received(self, data: bytes) -> None:
@@ -118,7 +121,7 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        return self._frames.state is State.OPEN and not self._has_ended
+        return not self._has_ended and self._frames.state is State.OPEN
 
     def greet(self, frames: Sequence[bytes]) -> None:
         """Send the first frames. They may be many: they do not count as unread."""
@@ -190,3 +193,9 @@ class WebSocket(asyncio.Protocol):
         if not self._has_ended:
             self._has_ended = True
             self._owner.ended(self)
+
+
+def _free(frames: Frames) -> None:
+    """Free what has arrived. The library's object refers to itself, so the garbage collector would do it much later."""
+    frames.parser.close()
+    vars(frames).clear()

@@ -35,7 +35,7 @@ _RSA_BITS = 2048
 _RSA_EXPONENT = 65537
 # Members of a JSON Web Key that its thumbprint covers, by key type (RFC 7638, section 3.2).
 _THUMBPRINT_MEMBERS = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y")}
-_LOADED_LIMIT = 256
+_LOADED_LIMIT, _PEM_CHARACTERS = 256, 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class SigningKey:
     private_key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = field(repr=False)
 
 
-_loaded: BoundedCache[tuple[str, str], SigningKey] = BoundedCache(_LOADED_LIMIT)
+_loaded: BoundedCache[tuple[str, str], SigningKey] = BoundedCache(_LOADED_LIMIT, _PEM_CHARACTERS)
 
 
 def new_signing_key(algorithm: str) -> SigningKey:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
+from rolecall.caches import remembered
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
 from rolecall.quick_values import quick_value
@@ -183,7 +184,7 @@ def _from_header(request: HttpRequest, authorization: str, pairs: list[tuple[str
     )
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def _usual_claim(beginning: str) -> Claim | None:
     """The claim in an Authorization header with the signature last. ``beginning`` is the text before its value.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from hashlib import sha256
 
+from rolecall.caches import remembered
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
 from rolecall.signing.authorization import ALGORITHM, Signature
@@ -134,7 +134,7 @@ def canonical_request(request: HttpRequest, signature: Signature, payload_hash: 
     return "\n".join(lines)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def signing_key(secret: str, scope_date: str, region: str, service: str) -> hmac.HMAC:
     """The HMAC under the key of one day, Region and service. Callers copy it: keying costs more than signing."""
     key = ("AWS4" + secret).encode("utf-8", "surrogatepass")

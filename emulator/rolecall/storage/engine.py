@@ -66,6 +66,14 @@ def is_in_memory(url: str) -> bool:
     return dialect_named(parsed.get_backend_name()).is_in_memory(parsed)
 
 
+def _drop_idle(engine: Engine) -> None:
+    """Close the connections that the pool holds: the server has ended them too.
+
+    The pool stays. The connections in use return to it, and are closed with it.
+    """
+    engine.pool.dispose()
+
+
 class _Readers:
     """The connections for reading, one for each thread. It stays open, because opening one costs more than a call."""
 
@@ -95,8 +103,7 @@ class _Readers:
         with suppress(SQLAlchemyError):
             connection.invalidate()
             connection.close()
-        # The idle connections in the pool have ended too.
-        self._engine.dispose()
+        _drop_idle(self._engine)
         return self._open()
 
     def forget(self) -> None:
@@ -283,8 +290,7 @@ class Database:
                 connection.close()
                 if last or not lost:
                     raise
-                # The others in the pool have ended too.
-                self._engine.dispose()
+                _drop_idle(self._engine)
             else:
                 return connection
         raise AssertionError("the loop returns or raises")

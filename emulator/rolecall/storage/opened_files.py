@@ -52,6 +52,9 @@ class OpenedFiles:
                 became = "was replaced by another" if os.path.exists(path) else "has disappeared"
                 advice = _RESTORE if path == self.path else _RESTART
                 return _LOST_MESSAGE.format(path=path, became=became, advice=advice)
+        # With a write-ahead log no file is empty. A new connection to an emptied one would delete the log.
+        if self.path + _LOG_ENDINGS[0] in self._identities and _is_empty(self.path):
+            return _LOST_MESSAGE.format(path=self.path, became="was emptied", advice=_RESTORE)
         return ""
 
     def check(self) -> None:
@@ -59,3 +62,10 @@ class OpenedFiles:
         lost = self.lost()
         if lost:
             raise LostFileError(lost)
+
+
+def _is_empty(path: str) -> bool:
+    try:
+        return os.path.getsize(path) == 0
+    except OSError:
+        return False

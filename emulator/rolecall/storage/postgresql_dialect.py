@@ -10,6 +10,7 @@ what the call knows is of an older state: SnapshotMovedError lets the call start
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -33,7 +34,7 @@ from rolecall.storage.dialects import Readers
 from rolecall.storage.kept_reads import KeptReads
 from rolecall.storage.opened_files import OpenedFiles
 from rolecall.storage.postgresql_forms import PostgresqlInsert, PostgresqlSelect, PostgresqlUpdate
-from rolecall.storage.postgresql_link import LINK, KeptRows, Link, link_of, number_of
+from rolecall.storage.postgresql_link import LINK, Link, Shared, link_of
 from rolecall.storage.problems import UnsuitableDatabaseError
 
 MINIMUM_SERVER_VERSION = 13
@@ -52,13 +53,12 @@ _CONNECTION: dict[str, Any] = {
     "tcp_user_timeout": 30_000,
 }
 _BEGIN_WRITING = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITER_LOCK})".encode()
-_RAISE_GENERATION = b"UPDATE generations SET value = value + 1 WHERE name = 'iam' RETURNING value"
 _RAISE_USES = (
     b"INSERT INTO generations (name, value) VALUES ('uses', 1)"
     b" ON CONFLICT (name) DO UPDATE SET value = generations.value + 1"
 )
-# Kept rows: a statement with its values each.
-_KEPT_LIMIT = 1024
+# The key of a connection's record for the server that it was opened to, see Shared.
+_SERVER = "rolecall_server"
 # A serialization failure and a deadlock: https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html
 _TRY_AGAIN = ("40001", "40P01")
 # Text columns whose collation is not that of bytes. The names and types come from the catalogue itself.
@@ -94,7 +94,10 @@ class _Postgresql:
         arguments = {name: value for name, value in _CONNECTION.items() if name not in url.query}
         # A thread holds a connection, so the number of threads limits the number of connections.
         engine = create_engine(url, connect_args=arguments, max_overflow=-1)
-        event.listen(engine, "connect", partial(_prepare, KeptRows(_KEPT_LIMIT)))
+        shared = Shared()
+        event.listen(engine, "do_connect", partial(_note_server, shared))
+        event.listen(engine, "connect", partial(_prepare, shared))
+        event.listen(engine, "invalidate", _lose)
         event.listen(engine, "rollback", _settle)
         event.listen(engine, "reset", _settle_returned)
         event.listen(engine, "before_cursor_execute", _before_statement)
@@ -115,7 +118,7 @@ class _Postgresql:
         return None
 
     def raise_generation(self, connection: Connection) -> int:
-        return number_of(link_of(connection).run(_RAISE_GENERATION))
+        return link_of(connection).raise_generation()
 
     def snapshot(self, readers: Readers, purpose: str) -> AbstractContextManager[Connection]:
         return _Snapshot(readers, purpose, self._reading_more)
@@ -165,46 +168,59 @@ DIALECT = _Postgresql()
 class _Snapshot:
     """See ``Database.snapshot``. A class, because a generator costs more."""
 
-    __slots__ = ("_link", "_purpose", "_readers", "_reading_more")
+    __slots__ = ("_link", "_purpose", "_readers", "_reading_more", "_turn")
 
     def __init__(self, readers: Readers, purpose: str, reading_more: set[str]) -> None:
         self._readers = readers
         self._purpose = purpose
         self._reading_more = reading_more
         self._link: Link | None = None
+        self._turn: threading.RLock | None = None
 
     def __enter__(self) -> Connection:
+        connection, _, turn = self._readers.held()
+        turn.acquire()
+        self._turn = turn
+        try:
+            return self._opened(connection)
+        except BaseException:
+            self._turn.release()
+            raise
+
+    def _opened(self, connection: Connection) -> Connection:
         reads_more = not self._purpose or self._purpose in self._reading_more
-        connection = self._readers.held()[0]
-        if connection.invalidated:
-            connection = self._replaced()
-        link = link_of(connection)
+        link = None if connection.invalidated else link_of(connection)
+        if link is None or not link.is_current:
+            connection, link = self._replaced()
         try:
             link.open_snapshot(reads_more=reads_more)
         except DBAPIError:
             if not link.lost:
                 raise
             # The server was restarted since the last call. Nothing was read yet, so a new connection will do.
-            connection = self._replaced()
-            link = link_of(connection)
+            connection, link = self._replaced()
             link.open_snapshot(reads_more=reads_more)
         self._link = link
         return connection
 
-    def _replaced(self) -> Connection:
-        connection = self._readers.replaced()[0]
-        link_of(connection).forget_kept()
-        return connection
+    def _replaced(self) -> tuple[Connection, Link]:
+        connection, _, turn = self._readers.replaced()
+        turn.acquire()
+        before, self._turn = self._turn, turn
+        if before is not None:
+            before.release()
+        return connection, link_of(connection)
 
     def __exit__(self, *_exception: object) -> None:
-        link = self._link
-        if link is not None:
+        link, turn = self._link, self._turn
+        if link is not None and turn is not None:
             if self._purpose:
                 if link.reads > 1:
                     self._reading_more.add(self._purpose)
                 else:
                     self._reading_more.discard(self._purpose)
             link.close_snapshot()
+            turn.release()
 
 
 @contextmanager
@@ -222,7 +238,12 @@ def _together(readers: Readers) -> Iterator[None]:
         link.share(shares=False)
 
 
-def _prepare(kept: KeptRows, driver: psycopg.Connection[Any], record: Any) -> None:
+def _note_server(shared: Shared, _dialect: object, record: Any, *_arguments: object) -> None:
+    # Before it is opened: if the server is lost meanwhile, it is not known to which one the connection leads.
+    record.info[_SERVER] = shared.server
+
+
+def _prepare(shared: Shared, driver: psycopg.Connection[Any], record: Any) -> None:
     version = driver.info.server_version // 10_000
     encoding = driver.info.parameter_status("server_encoding")
     if version < MINIMUM_SERVER_VERSION:
@@ -239,8 +260,14 @@ def _prepare(kept: KeptRows, driver: psycopg.Connection[Any], record: Any) -> No
         )
     # With each ROLLBACK psycopg would drop all prepared statements, also those that it did not make.
     driver.prepare_threshold = None
-    link = record.info[LINK] = Link(driver, kept)
+    link = record.info[LINK] = Link(driver, shared, record.info[_SERVER])
     link.run(_SESSION.encode())
+
+
+def _lose(_driver: object, record: Any, _error: object) -> None:
+    link = record.info.get(LINK)
+    if link is not None:
+        link.lose()
 
 
 def _settle(connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -19,6 +20,7 @@ _GENERATION = b"rolecall_generation"
 # The generation, and the number of the last write to tables of rights that changed no rights. Without a condition,
 # because the table has few rows, and so the server needs no index.
 _GENERATION_SQL = b"SELECT name, value FROM generations"
+_RAISE_GENERATION = b"UPDATE generations SET value = value + 1 WHERE name = 'iam' RETURNING value"
 _RIGHTS, _USES = b"iam", b"uses"
 # The same as two columns of another select.
 STATE_COLUMNS_SQL = (
@@ -36,39 +38,64 @@ _OUTSIDE, _GENERATION_READ, _ROW_READ, _IN_TRANSACTION = range(4)
 # The two numbers above. Rows of tables of rights are the same wherever both are the same.
 State = tuple[int, int]
 _Rows = Sequence[Sequence[Any]]
-# Rows that were read, with their state. The key is a statement and its values.
-KeptRows = BoundedCache[tuple[Any, ...], tuple[State, _Rows]]
+# Kept rows: a statement with its values each.
+_KEPT_LIMIT = 1024
+# The server's numbers have 63 bits.
+_SERVER_BITS = 64
+
+
+class Shared:
+    """What the connections to one database share."""
+
+    def __init__(self) -> None:
+        # Rows that were read, with their state. The key is a statement and its values.
+        self.kept: BoundedCache[tuple[Any, ...], tuple[State, _Rows]] = BoundedCache(_KEPT_LIMIT)
+        # How often the server was lost. Each time another one may have taken over, which need not have got the last
+        # changes of the one before, and then gives other changes the same numbers. So this is part of a generation.
+        self.server = 0
+        self._turn = threading.Lock()
+
+    def lose(self, server: int) -> None:
+        """A connection to this server was lost."""
+        with self._turn:
+            if server == self.server:
+                self.server += 1
+                self.kept.clear()
 
 
 class Link:
-    """One connection to the server, below psycopg's cursors, which cost four times as much as a statement does."""
+    """One connection to the server, below psycopg's cursors, which cost four times as much as a statement does.
+
+    ``server`` is the number in ``shared`` from before it was opened.
+    """
 
     __slots__ = (
         "_driver",
         "_in_flight",
-        "_kept",
         "_known",
         "_prepared",
+        "_server",
         "_shared",
         "_shares",
         "_state",
+        "_together",
         "_wire",
         "lost",
         "reads",
     )
 
-    def __init__(self, driver: psycopg.Connection[Any], kept: KeptRows) -> None:
+    def __init__(self, driver: psycopg.Connection[Any], shared: Shared, server: int) -> None:
         self._driver = driver
         self._wire = driver.pgconn
-        # Of all connections to the database.
-        self._kept = kept
+        self._shared = shared
+        self._server = server
         self._prepared: set[bytes] = set()
         self._state = _OUTSIDE
         self._in_flight = False
         self._known: State = (0, 0)
         # Whether snapshots share one read of the state now, and what it found.
         self._shares = False
-        self._shared: State | None = None
+        self._together: State | None = None
         # In this snapshot. Two or more, also for one that needs a transaction.
         self.reads = 0
         self.lost = False
@@ -82,19 +109,19 @@ class Link:
             self._prepare(_GENERATION, _GENERATION_SQL)
         if reads_more:
             self._begin_reading()
-        elif self._shared is not None and not self.lost:
-            self._known = self._shared
+        elif self._together is not None and not self.lost:
+            self._known = self._together
             self._state = _GENERATION_READ
         else:
-            self._known = _state_in(self._checked(self._wire.exec_prepared, _GENERATION, ()))
+            self._known = self._state_in(self._checked(self._wire.exec_prepared, _GENERATION, ()))
             self._state = _GENERATION_READ
             if self._shares:
-                self._shared = self._known
+                self._together = self._known
 
     def share(self, *, shares: bool) -> None:
         """From now on snapshots share the first read of the state, or no longer do so."""
         self._shares = shares
-        self._shared = None
+        self._together = None
 
     @property
     def generation(self) -> int:
@@ -103,17 +130,22 @@ class Link:
 
     def kept(self, key: tuple[Any, ...]) -> _Rows | None:
         """Rows of tables of rights that a snapshot of the same state has read; None where there are none."""
-        found = self._kept.get(key)
+        found = self._shared.kept.get(key)
         return found[1] if found is not None and self._state != _OUTSIDE and found[0] == self._known else None
 
-    def forget_kept(self) -> None:
-        """The server may be another one now, which has not got the last changes of the one before."""
-        self._kept.clear()
+    @property
+    def is_current(self) -> bool:
+        """Whether it leads to the server that this process uses now, as far as is known."""
+        return self._server == self._shared.server and not self.lost
+
+    def lose(self) -> None:
+        """Every connection to the same server counts as lost from now on."""
+        self._shared.lose(self._server)
 
     def keep(self, key: tuple[Any, ...], rows: _Rows) -> None:
         """Keep what this snapshot has read of tables of rights. The rows are shared and never changed."""
         if self._state != _OUTSIDE:
-            self._kept.put(key, (self._known, rows))
+            self._shared.kept.put(key, (self._known, rows))
 
     def end_reading(self) -> None:
         """Prepare a connection for writing that a thread which has ended read with. Raises SQLAlchemy's errors."""
@@ -134,12 +166,12 @@ class Link:
                 known = self.generation
                 self._begin_reading()
                 if self.generation != known:
-                    self._shared = None
+                    self._together = None
                     raise SnapshotMovedError
 
     def _begin_reading(self) -> None:
         self._state = _IN_TRANSACTION
-        self._known = _state_in(self.run(_BEGIN_READING_GENERATION))
+        self._known = self._state_in(self.run(_BEGIN_READING_GENERATION))
 
     def close_snapshot(self) -> None:
         """End the transaction, without waiting for the server's word about it."""
@@ -160,6 +192,19 @@ class Link:
                 while self._wire.get_result() is not None:
                     pass
 
+    def raise_generation(self) -> int:
+        """Raise the generation in a transaction for writing. Returns the new one."""
+        return self._generation_of(self.run(_RAISE_GENERATION).get_value(0, 0))
+
+    def _state_in(self, result: pq.abc.PGresult) -> State:
+        numbers = {result.get_value(row, 0): result.get_value(row, 1) for row in range(result.ntuples)}
+        return self._generation_of(numbers.get(_RIGHTS)), int(numbers.get(_USES) or 0)
+
+    def _generation_of(self, number: bytes | int | None) -> int:
+        if number is None:
+            raise UnsuitableDatabaseError("the database has lost the row of its generation")
+        return (self._server << _SERVER_BITS) + int(number)
+
     def run(self, sql: bytes) -> pq.abc.PGresult:
         """Run statements without values. Raises SQLAlchemy's errors."""
         return self._checked(self._wire.exec_, sql)
@@ -177,9 +222,10 @@ class Link:
         result = self.run_prepared(name, sql, values)
         if not result.ntuples:
             return None
-        generation, uses = (int(result.get_value(0, result.nfields - back) or 0) for back in (2, 1))
+        number, uses = (int(result.get_value(0, result.nfields - back) or 0) for back in (2, 1))
+        generation = self._generation_of(number)
         if generation != self.generation:
-            self._shared = None
+            self._together = None
             raise SnapshotMovedError
         # These rows are of this state, and rows that were read before differ at most in when they were last used.
         self._known = (generation, uses)
@@ -244,19 +290,3 @@ class Link:
 def link_of(connection: Connection) -> Link:
     link: Link = connection.info[LINK]
     return link
-
-
-def number_of(result: pq.abc.PGresult) -> int:
-    """The generation that a statement gives."""
-    value = result.get_value(0, 0)
-    if value is None:
-        raise UnsuitableDatabaseError("the database has lost the row of its generation")
-    return int(value)
-
-
-def _state_in(result: pq.abc.PGresult) -> State:
-    numbers = {result.get_value(row, 0): result.get_value(row, 1) for row in range(result.ntuples)}
-    generation = numbers.get(_RIGHTS)
-    if generation is None:
-        raise UnsuitableDatabaseError("the database has lost the row of its generation")
-    return int(generation), int(numbers.get(_USES) or 0)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from rolecall.arns import iam_arn
-from rolecall.caches import BoundedCache
+from rolecall.caches import KEPT_POLICY_CHARACTERS, BoundedCache
 from rolecall.quick_values import quick_value
 from rolecall.storage import tables as t
 from rolecall.storage.changes import CHANGES_ALONE
@@ -23,7 +23,7 @@ SERVICE_LINKED_PATH = "/aws-service-role/"
 # Paths of roles that AWS makes, such as those of IAM Identity Center.
 RESERVED_PATH = "/aws-reserved/"
 SSO_PATH = f"{RESERVED_PATH}sso.amazonaws.com/"
-_trusted: BoundedCache[str, Mapping[str, str]] = BoundedCache(1024)
+_trusted: BoundedCache[str, Mapping[str, str]] = BoundedCache(1024, KEPT_POLICY_CHARACTERS)
 
 
 @quick_value(frozen=True, slots=True)

@@ -40,7 +40,7 @@ _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in H
 # Names of WSGI's own keys for the two headers that carry no HTTP_ prefix.
 _PLAIN_HEADERS = (("CONTENT_TYPE", "content-type"), ("CONTENT_LENGTH", "content-length"))
 _header_names: dict[str, str] = {}
-_HEADER_NAMES_LIMIT = 256
+_HEADER_NAMES_LIMIT, _HEADER_NAME_CHARACTERS = 256, 64
 
 
 class Problem(Enum):
@@ -174,7 +174,7 @@ def _request(environ: Environ, headers: Mapping[str, str], body: bytes) -> HttpR
 
 def _header_name(key: str) -> str:
     name = key[5:].replace("_", "-").lower()
-    if len(_header_names) < _HEADER_NAMES_LIMIT:
+    if len(_header_names) < _HEADER_NAMES_LIMIT and len(key) <= _HEADER_NAME_CHARACTERS:
         _header_names[key] = name
     return name
 

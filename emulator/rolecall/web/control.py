@@ -75,7 +75,8 @@ def guard_pages(control: Blueprint, sandbox: Sandbox, admission: Admission, *, a
         except (*DatabaseError, OSError) as error:
             if request.endpoint != "control.health":
                 return _problem(UNAVAILABLE_MESSAGE), 503
-            return _unhealthy(type(error).__name__, sandbox.database.lost_file() or UNAVAILABLE_ADVICE)
+            lost = sandbox.database.lost_file()
+            return _unhealthy("lost" if lost else type(error).__name__, lost or UNAVAILABLE_ADVICE)
         return None
 
 

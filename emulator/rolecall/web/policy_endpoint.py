@@ -47,11 +47,15 @@ def _answer(
     include_refused, with_unused = _flag(values, "include_refused"), _flag(values, "unused")
     traffic = room.observed(decisions, principal, since_seconds(since, decisions.now_seconds))
     found = room.least_privilege(traffic, include_refused=include_refused)
+    notes = list(found.notes)
+    if found.policy is None:
+        callers = [] if traffic.kinds else decisions.store.callers()
+        notes.insert(0, f"{room.why_no_policy(traffic, found, callers)}.")
     answer: dict[str, Any] = {
         "principal": principal,
         "calls": found.calls,
         "policy": found.policy,
-        "notes": list(found.notes),
+        "notes": notes,
     }
     if with_unused:
         answer["unused"], answer["unused_notes"] = None, room.unused_notes(traffic)

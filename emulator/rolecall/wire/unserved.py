@@ -12,10 +12,10 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
+from rolecall.caches import remembered
 from rolecall.errors import COMMON_ERRORS, AwsError
 from rolecall.http import HttpAnswer, HttpRequest
 from rolecall.wire.match import parameters_of, served_by_content
@@ -96,7 +96,7 @@ def _protocol(request: HttpRequest, signing_name: str) -> str:
     return "query"
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _modelled_protocol(service: str) -> str:
     """The protocol of a service's model, read from the first bytes of its file. Empty when there is no model."""
     for file in model_files(service):

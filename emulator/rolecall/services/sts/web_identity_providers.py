@@ -35,7 +35,7 @@ BUILT_IN_ISSUERS = {
 }
 # OAuth 2.0 providers. Their tokens prove nothing by themselves: AWS asks the provider about each token.
 OAUTH_PROVIDERS = ("www.amazon.com", "graph.facebook.com")
-_KEY_SETS_LIMIT = 512
+_KEY_SETS_LIMIT, _KEY_SET_CHARACTERS = 512, 50_000
 _NO_KEYS = KeySet({})
 
 
@@ -57,7 +57,7 @@ class Provider:
 
 
 # Key sets of sandbox files and of the database are parsed once; the cache's key is their text.
-_read: BoundedCache[str, KeySet] = BoundedCache(_KEY_SETS_LIMIT)
+_read: BoundedCache[str, KeySet] = BoundedCache(_KEY_SETS_LIMIT, _KEY_SET_CHARACTERS)
 
 
 def provider_of(call: Call, account_id: str, issuer: str) -> Provider:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
 _LIBRARIES = frozenset({"lxml", "signxml"})
-_METADATA_LIMIT = 256
-_known_metadata: BoundedCache[str, ProviderMetadata] = BoundedCache(_METADATA_LIMIT)
+_METADATA_LIMIT, _METADATA_CHARACTERS = 256, 100_000
+_known_metadata: BoundedCache[str, ProviderMetadata] = BoundedCache(_METADATA_LIMIT, _METADATA_CHARACTERS)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from rolecall.arns import Arn, parse_arn
-from rolecall.caches import BoundedCache
+from rolecall.caches import KEPT_POLICY_CHARACTERS, BoundedCache
 from rolecall.data import ManagedPolicy, managed_policy
 from rolecall.errors import AwsError
 from rolecall.policy import PolicyKind, document_size
@@ -16,7 +16,7 @@ from rolecall.storage.policies import PolicyRecord, attachment_counts, boundary_
 AWS_ACCOUNT = "aws"
 _ENCODED_LIMIT = 1024
 # The longest document has about 10,000 characters, but most have some hundred.
-_encoded: BoundedCache[str, str] = BoundedCache(_ENCODED_LIMIT)
+_encoded: BoundedCache[str, str] = BoundedCache(_ENCODED_LIMIT, KEPT_POLICY_CHARACTERS)
 
 INVALID_ARN_MESSAGE = "ARN {arn} is not valid."
 NOT_FOUND_MESSAGE = "Policy {arn} was not found."

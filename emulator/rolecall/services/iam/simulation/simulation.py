@@ -199,7 +199,7 @@ def _page(
 
 def _actions_per_page(simulation: Simulation, actions: Sequence[str], resources: Sequence[str]) -> int:
     """The number of actions in one answer. Raises AwsError PolicyEvaluation when a single action takes too long."""
-    steps = simulation.steps(max(actions, key=len), resources)
+    steps = simulation.steps(max(actions, key=len, default=""), resources)
     if steps > MAXIMUM_STEPS_PER_ACTION:
         raise AwsError("PolicyEvaluation", TOO_MUCH_WORK)
     return max(1, min(MAXIMUM_DECISIONS_PER_PAGE // len(resources), MAXIMUM_STEPS_PER_PAGE // max(1, steps)))
