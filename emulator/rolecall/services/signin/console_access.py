@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
 from hashlib import sha256, sha384
-from ipaddress import ip_network
 from typing import Any
 
 from rolecall.access.console_access import policy_statements
+from rolecall.contents.permission_statements import statement_problem
 from rolecall.errors import AwsError
 from rolecall.service_records import DEFAULT_REGION
 from rolecall.services.registry import Answer, Call, Parameters, operation
@@ -38,16 +37,10 @@ ACCOUNT_SCOPE, ORGANIZATION_SCOPE = "ACCOUNT", "ORGANIZATION"
 # AWS documents no number. "AWS Sign-In has no increasable quotas" (General Reference).
 MAXIMUM_STATEMENTS = 1000
 _DEFAULT_RESULTS = 100
-_NETWORK = ("sourceVpc", "signinSourceVpce", "consoleSourceVpce", "vpcSourceIp", "sourceIp", "requestedRegion")
-_PRIVATE = ("sourceVpc", "signinSourceVpce", "consoleSourceVpce")
 _is_account_id = re.compile(r"[0-9]{12}", re.ASCII).fullmatch
 
 # AWS's wordings of these are not recorded.
 REGION_MESSAGE = f"Write operations of AWS Sign-In policies must be performed in the Region {DEFAULT_REGION}."
-NETWORK_MESSAGE = "At least one network condition is required."
-NEEDS_REGION_MESSAGE = "requestedRegion is required when a VPC or a VPC endpoint is provided."
-NEEDS_VPC_MESSAGE = "vpcSourceIp requires a VPC or a VPC endpoint."
-ADDRESS_MESSAGE = "The value of {name} is not a valid IP address or CIDR range."
 TOKEN_MESSAGE = "The client token was used with other parameters."  # noqa: S105 - a message
 STATEMENTS_MESSAGE = f"The account has the maximum number of permission statements: {MAXIMUM_STATEMENTS}."
 NO_STATEMENT_MESSAGE = "Permission statement not found: {statement_id}"
@@ -92,7 +85,8 @@ def put_resource_permission_statement(
         "excludedPrincipal": excludedPrincipal,
     }
     parameters = {name: value for name, value in given.items() if value is not None}
-    _check(parameters)
+    if problem := statement_problem(parameters):
+        raise invalid(problem)
     text = json.dumps([call.account_id, parameters], sort_keys=True)
     # The model's pattern of an id: 64 characters of Base64.
     statement_id = b64encode(sha384(text.encode()).digest()).decode("ascii")
@@ -103,22 +97,6 @@ def put_resource_permission_statement(
             raise AwsError("ServiceQuotaExceededException", STATEMENTS_MESSAGE)
         add_statement(call.db, call.account_id, PermissionStatement(statement_id, parameters))
     return {"statementId": statement_id}
-
-
-def _check(parameters: Mapping[str, str]) -> None:
-    if not any(name in parameters for name in _NETWORK):
-        raise invalid(NETWORK_MESSAGE)
-    has_private = any(name in parameters for name in _PRIVATE)
-    if has_private and "requestedRegion" not in parameters:
-        raise invalid(NEEDS_REGION_MESSAGE)
-    if "vpcSourceIp" in parameters and not has_private:
-        raise invalid(NEEDS_VPC_MESSAGE)
-    for name in ("sourceIp", "vpcSourceIp"):
-        if name in parameters:
-            try:
-                ip_network(parameters[name], strict=False)
-            except ValueError as error:
-                raise invalid(ADDRESS_MESSAGE.format(name=name)) from error
 
 
 def _is_new_request(call: Call, client_token: str | None, text: str) -> bool:
