@@ -83,7 +83,7 @@ class Client:
     """``command`` starts the program, ``version`` says which version it is; None where the machine lacks it.
 
     ``unable`` has a reason for each provider that this version of the client cannot use. ``later`` is the line for the
-    call after the wait. ``anew`` are the providers that the client asks for each call, so a revoked session is no
+    call after the wait, and ``later_with`` the line with a provider for which it is another one. ``anew`` are the providers that the client asks for each call, so a revoked session is no
     obstacle to it.
     """
 
@@ -92,6 +92,7 @@ class Client:
     unable: Mapping[str, str]
     profiles: Mapping[str, str] = field(default_factory=dict)
     later: str = "call"
+    later_with: Mapping[str, str] = field(default_factory=dict)
     anew: frozenset[str] = frozenset()
 
 
@@ -175,6 +176,7 @@ CLIENTS: dict[str, Client] = {
         partial(node_program, "@aws-sdk/client-sts", "with_javascript.mjs"),
         partial(node_version, "@aws-sdk/client-sts"),
         {},
+        later_with={"login": "again"},
     ),
     "JavaScript v2": Client(
         partial(node_program, "aws-sdk", "with_javascript_2.cjs"),
@@ -419,6 +421,11 @@ def started(name: str, provider: str, command: list[str], url: str, variables: M
         process.communicate()
 
 
+def line_of(client: Client, provider: str) -> str:
+    """What the client is sent for its call after the wait."""
+    return client.later_with.get(provider, client.later)
+
+
 def cell_of(
     provider_id: str, client: str, found: tuple[str, str], renewed: tuple[str, str], refused: tuple[str, str]
 ) -> str:
@@ -455,7 +462,7 @@ def results_of(
         threads = opened.enter_context(ThreadPoolExecutor(len(clients)))
 
         def call(*wanted: tuple[str, str], later: bool = False) -> dict[tuple[str, str], tuple[str, str]]:
-            lines = [CLIENTS[name].later if later else "call" for name, _ in wanted]
+            lines = [line_of(CLIENTS[name], provider) if later else "call" for name, provider in wanted]
             return dict(zip(wanted, threads.map(lambda key, line: clients[key](line), wanted, lines), strict=True))
 
         found = call(*clients)

@@ -252,7 +252,9 @@ def _signed_in(call: Call, grant: _Grant) -> Answer | AwsError:
 
 
 def _tokens(call: Call, session: SignInSession, refresh_token: str) -> Answer:
-    credentials = issue(call.keys, call.ids, call.now_seconds, credentials_request(session, call.now_seconds))
+    request = credentials_request(session, call.now_seconds)
+    issued_at_seconds = call.flaw.issued_at_seconds(call.now_seconds, request.duration_seconds)
+    credentials = call.flaw.shown(issue(call.keys, call.ids, issued_at_seconds, request))
     return {
         "tokenOutput": {
             "accessToken": {
