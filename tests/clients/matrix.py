@@ -83,8 +83,8 @@ class Client:
     """``command`` starts the program, ``version`` says which version it is; None where the machine lacks it.
 
     ``unable`` has a reason for each provider that this version of the client cannot use. ``later`` is the line for the
-    call after the wait, and ``later_with`` the line with a provider for which it is another one. ``anew`` are the providers that the client asks for each call, so a revoked session is no
-    obstacle to it.
+    call after the wait, and ``later_with`` the line with a provider for which it is another one. ``anew`` are the
+    providers that the client asks for each call, so a revoked session is no obstacle to it.
     """
 
     command: Callable[[Path], list[str] | None]
