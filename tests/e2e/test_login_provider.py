@@ -25,6 +25,7 @@ from signin_calls import ACCOUNT, SAME_DEVICE, WORLD, Program, authorize_url, cl
 
 from rolecall import Rolecall
 from rolecall.inprocess import ENDPOINT_URL
+from rolecall.remote import Keys, call
 
 pytestmark = [
     needs_the_model,
@@ -156,3 +157,5 @@ def test_the_control_plane_over_a_socket(sandbox: Any) -> None:
     assert [each["sid"] for each in signin.list_resource_permission_statements()["permissionStatements"]] == [made]
     assert signin.list_sessions()["items"] == []
     assert {urlsplit(url).netloc for url in sent} == {"signin.us-east-1.api.aws"}
+    # The program's own commands never leave the machine.
+    assert call(sandbox.endpoint_url, Keys("test", "test"), "signin", "ListSessions", {})["items"] == []
