@@ -316,7 +316,7 @@ class Sandbox:
 
     def logged_in(self) -> dict[str, str]:
         """What ``aws login`` leaves in its cache. A client refreshes the credentials five minutes before they end."""
-        expires_at = written(time.time() + EARLY_SECONDS + REMAINING_SECONDS // 2)
+        expires_at = written(time.time() + EARLY_SECONDS + REMAINING_SECONDS)
         arn = log_in(self.url, "role/login", "laptop", self.home, expires_at)
         with (self.home / ".aws" / "config").open("a", encoding="utf-8") as config:
             config.write(f"[profile login]\nlogin_session = {arn}\nregion = us-east-1\n")
