@@ -39,6 +39,7 @@ WITHOUT_ROW = {
     ("iam", "AcquireRole"),
     ("iam", "UpdateDelegationRequest"),
     # Authorised as CreateOAuth2Token, IntrospectOAuth2Token and RevokeOAuth2Token.
+    ("signin", "CreateOAuth2TokenWithTokenExchange"),
     *(("signin", f"{name}WithIAM") for name in ("CreateOAuth2Token", "IntrospectOAuth2Token", "RevokeOAuth2Token")),
 }
 # They store the report that they make, or the session.

@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 
 from rolecall.access.check import Rights
 from rolecall.access.context import UNSIGNED_KEYS, identity_keys
+from rolecall.access.entity_principals import root_principal as root_principal
+from rolecall.access.entity_principals import user_principal as user_principal
 from rolecall.access.policies import (
     APPROVER_SCOPE_DOWN_NAME,
     EVERYTHING,
@@ -21,7 +23,6 @@ from rolecall.access.policies import (
     PolicyStore,
     kept_document,
 )
-from rolecall.arns import root_arn
 from rolecall.caches import BoundedCache
 from rolecall.errors import DAMAGED_TOKEN_MESSAGE, EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError
 from rolecall.policy import Layers, NamedPolicy, PolicyKind, compile_policies
@@ -30,7 +31,6 @@ from rolecall.sessions.credentials import OpenedSession, open_session
 from rolecall.sessions.keys import KeyRing
 from rolecall.sessions.tokens import BadTokenError
 from rolecall.storage import gather, keyring
-from rolecall.storage.gather import Entity
 
 _IDENTITY_LIMIT, _TOKEN_CHARACTERS = 2048, 20_480
 _NOTHING = compile_policies([], PolicyKind.SESSION)
@@ -206,16 +206,6 @@ class IdentityStore:
         if principal.entity_id == principal.account_id:
             return self.policies.root(connection, principal.account_id)
         return self.policies.user(connection, principal.entity_id)
-
-
-def user_principal(entity: Entity) -> Principal:
-    """An IAM user as a principal; its user id is the same for long-term keys and for GetSessionToken sessions."""
-    return Principal("User", entity.account_id, entity.arn, entity.arn, entity.entity_id, entity.entity_id, entity.name)
-
-
-def root_principal(account_id: str) -> Principal:
-    arn = root_arn(account_id)
-    return Principal("Account", account_id, arn, arn, account_id, account_id, "root")
 
 
 def _rights(caller: Caller, layers: Layers, authority: Authority) -> Rights:

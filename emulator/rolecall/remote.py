@@ -7,7 +7,9 @@ The client ignores the profiles and proxies of the user. A profile may name this
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -68,6 +70,7 @@ def call(endpoint: str, keys: Keys, service: str, operation: str, parameters: Ma
             aws_session_token=keys.session_token,
             config=config,
         )
+        client.meta.events.register("before-call", partial(_send_here, endpoint))
         if operation not in client.meta.service_model.operation_names:
             raise UnknownOperationError(operation)
         answer: dict[str, Any] = client._make_api_call(operation, dict(parameters))  # type: ignore[attr-defined]
@@ -78,3 +81,9 @@ def call(endpoint: str, keys: Keys, service: str, operation: str, parameters: Ma
     except (BotoCoreError, ResponseParserError, ValueError) as error:
         raise UnusableCallError(str(error)) from error
     return answer
+
+
+def _send_here(endpoint: str, params: dict[str, Any], **_more: Any) -> None:
+    """Keep a call on the server. The endpoint rules of some operations, as of Sign-In, ignore ``endpoint_url``."""
+    here = urlsplit(endpoint)
+    params["url"] = urlsplit(params["url"])._replace(scheme=here.scheme, netloc=here.netloc).geturl()

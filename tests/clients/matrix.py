@@ -38,6 +38,8 @@ from typing import Any
 
 import boto3
 from botocore.session import Session
+from certificates import issued
+from logged_in import log_in
 
 HERE = Path(__file__).parent
 CONFIG = HERE / "sandbox.yaml"
@@ -48,6 +50,8 @@ ISSUER = "https://oidc.eks.us-east-1.amazonaws.com/id/MATRIX"
 START_URL = "https://d-1234567890.awsapps.com/start"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 LIFETIME_SECONDS, REMAINING_SECONDS, LIMIT_SECONDS = 3600, 60, 120
+# How long before their end SDKs refresh the credentials of a login.
+EARLY_SECONDS = 300
 READY = re.compile(r"Rolecall is ready at (\S+)")
 ADMIN = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 # No part of the environment of Rolecall or of a developer reaches a client.
@@ -64,6 +68,8 @@ sso_role_name = portal
 sso_start_url = {start_url}
 sso_region = us-east-1
 sso_registration_scopes = sso:account:access
+[profile anywhere]
+credential_process = {python} {signing} {home}/anywhere.json
 [profile old-sso]
 sso_start_url = {start_url}
 sso_region = us-east-1
@@ -77,8 +83,8 @@ class Client:
     """``command`` starts the program, ``version`` says which version it is; None where the machine lacks it.
 
     ``unable`` has a reason for each provider that this version of the client cannot use. ``later`` is the line for the
-    call after the wait. ``anew`` are the providers that the client asks for each call, so a revoked session is no
-    obstacle to it.
+    call after the wait, and ``later_with`` the line with a provider for which it is another one. ``anew`` are the
+    providers that the client asks for each call, so a revoked session is no obstacle to it.
     """
 
     command: Callable[[Path], list[str] | None]
@@ -86,6 +92,7 @@ class Client:
     unable: Mapping[str, str]
     profiles: Mapping[str, str] = field(default_factory=dict)
     later: str = "call"
+    later_with: Mapping[str, str] = field(default_factory=dict)
     anew: frozenset[str] = frozenset()
 
 
@@ -93,14 +100,14 @@ def said_by(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def python_program(_: Path) -> list[str]:
-    return [sys.executable, str(HERE / "with_boto3.py")]
+def python_program(folder: Path) -> list[str]:
+    return [sys.executable, str(HERE / "with_boto3.py"), str(folder / "python")]
 
 
-def cli(program: str | None, generation: str, _: Path) -> list[str] | None:
+def cli(program: str | None, generation: str, folder: Path) -> list[str] | None:
     if program is None or not Path(program).exists() or not cli_version(program).startswith(generation):
         return None
-    return [sys.executable, str(HERE / "with_aws_cli.py"), program]
+    return [sys.executable, str(HERE / "with_aws_cli.py"), program, str(folder / "python")]
 
 
 @cache
@@ -142,32 +149,50 @@ def ruby_program(_: Path) -> list[str] | None:
     return ["ruby", str(HERE / "with_ruby.rb")]
 
 
+def add_awscrt(folder: Path) -> None:
+    """What botocore needs for a login. It is beside the repository's environment, because Rolecall does not need it."""
+    if not (folder / "python").exists():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", folder / "python", "awscrt"]
+        subprocess.run(command, check=True)
+
+
 BESIDE = str(Path(sys.executable).parent / "aws")
 DEBIAN_CLI = "/usr/bin/aws"
 NO_FULL_URI = "knows no `FULL_URI`"
+NO_LOGIN = "knows no `login_session`"
 CLIENTS: dict[str, Client] = {
     # botocore uses credentials of an instance that end soon for another 15 minutes, so its own time has to move.
     "boto3": Client(python_program, lambda _: boto3.__version__, {}, later=f"+{LIFETIME_SECONDS // 2}"),
-    "AWS CLI 1": Client(partial(cli, BESIDE, "1."), lambda _: cli_version(BESIDE), {}, anew=frozenset({"process"})),
+    "AWS CLI 1": Client(
+        partial(cli, BESIDE, "1."), lambda _: cli_version(BESIDE), {}, anew=frozenset({"process", "anywhere"})
+    ),
     "AWS CLI 2": Client(
         partial(cli, DEBIAN_CLI, "2."),
         lambda _: cli_version(DEBIAN_CLI),
-        {"irsa": "cannot name another STS", "sso": "cannot name another portal"},
-        anew=frozenset({"process"}),
+        {"irsa": "cannot name another STS", "sso": "cannot name another portal", "login": NO_LOGIN},
+        anew=frozenset({"process", "anywhere"}),
     ),
     "JavaScript v3": Client(
         partial(node_program, "@aws-sdk/client-sts", "with_javascript.mjs"),
         partial(node_version, "@aws-sdk/client-sts"),
         {},
+        later_with={"login": "again"},
     ),
     "JavaScript v2": Client(
-        partial(node_program, "aws-sdk", "with_javascript_2.cjs"), partial(node_version, "aws-sdk"), {}
+        partial(node_program, "aws-sdk", "with_javascript_2.cjs"),
+        partial(node_version, "aws-sdk"),
+        {"login": NO_LOGIN},
     ),
-    "Go v2": Client(go_program, partial(debian_version, "golang-github-aws-aws-sdk-go-v2-dev"), {}, {"sso": "old-sso"}),
+    "Go v2": Client(
+        go_program,
+        partial(debian_version, "golang-github-aws-aws-sdk-go-v2-dev"),
+        {"login": NO_LOGIN},
+        {"sso": "old-sso"},
+    ),
     "Ruby": Client(
         ruby_program,
         partial(debian_version, "ruby-aws-sdk-core"),
-        {"imds": "asks port 80 only", "ecs": NO_FULL_URI, "eks": NO_FULL_URI},
+        {"imds": "asks port 80 only", "ecs": NO_FULL_URI, "eks": NO_FULL_URI, "login": NO_LOGIN},
     ),
 }
 
@@ -182,7 +207,14 @@ class Sandbox:
         self.portal_token = ""
         (home / ".aws").mkdir()
         profiles = PROFILES.format(
-            rolecall=" ".join(ROLECALL), url=url, sandbox=CONFIG, account=ACCOUNT, start_url=START_URL
+            rolecall=" ".join(ROLECALL),
+            python=sys.executable,
+            signing=HERE.parent / "e2e" / "certificate_process.py",
+            home=home,
+            url=url,
+            sandbox=CONFIG,
+            account=ACCOUNT,
+            start_url=START_URL,
         )
         (home / ".aws" / "config").write_text(profiles, encoding="utf-8")
 
@@ -261,6 +293,35 @@ class Sandbox:
             (folder / f"{hashed}.json").write_text(json.dumps(cached), encoding="utf-8")
         return {"AWS_PROFILE": "sso"}
 
+    def certified(self) -> dict[str, str]:
+        """A certificate, a trust anchor and a profile, and what a signing program needs to know of them."""
+        source = {"sourceType": "CERTIFICATE_BUNDLE", "sourceData": {"x509CertificateData": issued(self.home)}}
+        anywhere, role_arn = self.client("rolesanywhere"), f"arn:aws:iam::{ACCOUNT}:role/anywhere"
+        anchor = anywhere.create_trust_anchor(name="authority", source=source, enabled=True)["trustAnchor"]
+        profile = anywhere.create_profile(
+            name="app", roleArns=[role_arn], durationSeconds=LIFETIME_SECONDS, enabled=True
+        )["profile"]
+        settings = {
+            "endpoint": self.url,
+            "region": "us-east-1",
+            "certificate": str(self.home / "app.pem"),
+            "key": str(self.home / "app.key"),
+            "profileArn": profile["profileArn"],
+            "roleArn": role_arn,
+            "trustAnchorArn": anchor["trustAnchorArn"],
+            "durationSeconds": str(LIFETIME_SECONDS),
+        }
+        (self.home / "anywhere.json").write_text(json.dumps(settings), encoding="utf-8")
+        return {"AWS_PROFILE": "anywhere"}
+
+    def logged_in(self) -> dict[str, str]:
+        """What ``aws login`` leaves in its cache. A client refreshes the credentials five minutes before they end."""
+        expires_at = written(time.time() + EARLY_SECONDS + REMAINING_SECONDS)
+        arn = log_in(self.url, "role/login", "laptop", self.home, expires_at)
+        with (self.home / ".aws" / "config").open("a", encoding="utf-8") as config:
+            config.write(f"[profile login]\nlogin_session = {arn}\nregion = us-east-1\n")
+        return {"AWS_PROFILE": "login"}
+
     def sign_out(self) -> None:
         """Ends the portal's session, and the credentials that it gave."""
         Session().create_client("sso", "us-east-1", endpoint_url=self.url).logout(accessToken=self.portal_token)
@@ -285,6 +346,9 @@ PROVIDERS: dict[str, Provider] = {
     "process": Provider(
         "`credential_process`", lambda _: {"AWS_PROFILE": "process"}, lambda it: it.revoke("process"), "process"
     ),
+    "anywhere": Provider("IAM Roles Anywhere", Sandbox.certified, lambda it: it.revoke("anywhere"), "anywhere"),
+    "login": Provider("`aws login`", Sandbox.logged_in, lambda it: it.revoke("login"), "login"),
+    # The last one, because it moves the clock.
     "sso": Provider("IAM Identity Center", Sandbox.signed_in, Sandbox.sign_out, "AWSReservedSSO_portal_"),
 }
 
@@ -325,6 +389,7 @@ def started(name: str, provider: str, command: list[str], url: str, variables: M
         "AWS_ENDPOINT_URL_STS": url,
         "AWS_ENDPOINT_URL_SSO": url,
         "AWS_ENDPOINT_URL_SSO_OIDC": url,
+        "AWS_ENDPOINT_URL_SIGNIN": url,
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_SDK_LOAD_CONFIG": "1",
@@ -354,6 +419,11 @@ def started(name: str, provider: str, command: list[str], url: str, variables: M
     finally:
         process.kill()
         process.communicate()
+
+
+def line_of(client: Client, provider: str) -> str:
+    """What the client is sent for its call after the wait."""
+    return client.later_with.get(provider, client.later)
 
 
 def cell_of(
@@ -392,7 +462,7 @@ def results_of(
         threads = opened.enter_context(ThreadPoolExecutor(len(clients)))
 
         def call(*wanted: tuple[str, str], later: bool = False) -> dict[tuple[str, str], tuple[str, str]]:
-            lines = [CLIENTS[name].later if later else "call" for name, _ in wanted]
+            lines = [line_of(CLIENTS[name], provider) if later else "call" for name, provider in wanted]
             return dict(zip(wanted, threads.map(lambda key, line: clients[key](line), wanted, lines), strict=True))
 
         found = call(*clients)
@@ -416,6 +486,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     given.folder.mkdir(exist_ok=True)
+    add_awscrt(given.folder)
     commands = {}
     for name in given.clients:
         command = CLIENTS[name].command(given.folder)

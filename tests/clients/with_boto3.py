@@ -1,6 +1,7 @@
 """One call by boto3 for each line on standard input: who the caller is, and whether it may assume the role `target`.
 
-The line `+SECONDS` moves the time by which botocore refreshes credentials, where waiting would be the other way.
+An argument is a folder with awscrt, which botocore needs for `login_session`. Without it, a stand-in does the same. The
+line `+SECONDS` moves the time by which botocore refreshes credentials, where waiting would be the other way.
 """
 
 from __future__ import annotations
@@ -9,18 +10,26 @@ import os
 import sys
 from datetime import timedelta
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+sys.path.extend(sys.argv[1:])
 
+import boto3
+import botocore.credentials
+from botocore.exceptions import BotoCoreError, ClientError
+from curves import Curve
+
+if getattr(botocore.credentials, "EC", Curve) is None:
+    botocore.credentials.EC = Curve
 session = boto3.Session()
 sts = None
 for line in sys.stdin:
     try:
         if line.startswith("+"):
             credentials = session.get_credentials()
-            own_time = credentials._time_fetcher
             moved = timedelta(seconds=int(line))
-            credentials._time_fetcher = lambda own_time=own_time, moved=moved: own_time() + moved
+            # The provider of a login reads the time itself, too.
+            for timed in (credentials, getattr(credentials._refresh_using, "__self__", None)):
+                if own_time := getattr(timed, "_time_fetcher", None):
+                    timed._time_fetcher = lambda own_time=own_time, moved=moved: own_time() + moved
         if sts is None:
             sts = session.client("sts")
         caller = sts.get_caller_identity()["Arn"]

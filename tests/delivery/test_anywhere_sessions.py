@@ -358,6 +358,23 @@ def test_requests_that_cannot_be_read(setting: Setting, signing: Signing, expect
 
 
 @pytest.mark.parametrize(
+    ("kind", "code"), [("stale_credentials", "ExpiredToken"), ("wrong_credentials", "SignatureDoesNotMatch")]
+)
+def test_spoilt_credentials(setting: Setting, kind: str, code: str) -> None:
+    setting.world._sandbox.faults.add(kind=kind, service="rolesanywhere", times=1)
+    for expected in (code, ""):
+        assert setting.ask().status == 201
+        given = setting.ask_again()["credentials"]
+        credentials = {name[0].upper() + name[1:]: value for name, value in given.items()}
+        client = setting.world.client("sts", credentials=credentials)
+        if expected:
+            with pytest.raises(ClientError, match=expected):
+                client.get_caller_identity()
+        else:
+            assert client.get_caller_identity()["Arn"].startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/app/")
+
+
+@pytest.mark.parametrize(
     "parameters",
     [
         {"profileArn": None},

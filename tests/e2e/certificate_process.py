@@ -33,7 +33,7 @@ def main(settings: dict[str, str]) -> int:
         openssl("x509", "-serial", "-noout", given=certificate.encode()).decode().strip().partition("=")[2], 16
     )
     date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    body = json.dumps({"durationSeconds": 900, "cert": der(certificate)})
+    body = json.dumps({"durationSeconds": int(settings.get("durationSeconds", "900")), "cert": der(certificate)})
     # As the helper of AWS does, the ARNs are in the query.
     arns = {name: settings[name] for name in ("profileArn", "roleArn", "trustAnchorArn")}
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in sorted(arns.items()))
@@ -59,8 +59,11 @@ def main(settings: dict[str, str]) -> int:
     headers["authorization"] = (
         f"{algorithm} Credential={serial}/{scope}, SignedHeaders={';'.join(names)}, Signature={signature}"
     )
-    context = ssl.create_default_context(cafile=settings["bundle"])
-    connection = http.client.HTTPSConnection(endpoint.hostname or "", endpoint.port, context=context, timeout=60)
+    host, port = endpoint.hostname or "", endpoint.port
+    connection = http.client.HTTPConnection(host, port, timeout=60)
+    if endpoint.scheme == "https":
+        context = ssl.create_default_context(cafile=settings["bundle"])
+        connection = http.client.HTTPSConnection(host, port, context=context, timeout=60)
     # In chunks, as the helper of AWS sends it.
     connection.request("POST", f"/sessions?{query}", iter([body.encode()]), headers, encode_chunked=True)
     answer = connection.getresponse()

@@ -8,16 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from loaded_scripts import ROOT, loaded_script
 from served import Server
 
-PROVIDERS = ("imds", "ecs", "eks", "irsa", "process", "sso")
+PROVIDERS = ("imds", "ecs", "eks", "irsa", "process", "anywhere", "login", "sso")
 
 
-def test_boto3_with_every_provider(make_server: Callable[..., Server], tmp_path: Path) -> None:
-    matrix = loaded_script("tests/clients/matrix.py")
+@pytest.fixture
+def matrix(monkeypatch: pytest.MonkeyPatch) -> Any:
+    # The modules beside the script.
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "clients"))
+    return loaded_script("tests/clients/matrix.py")
+
+
+def test_boto3_with_every_provider(matrix: Any, make_server: Callable[..., Server], tmp_path: Path) -> None:
     assert tuple(matrix.PROVIDERS) == PROVIDERS
     server = make_server("--config", str(matrix.CONFIG), "--database", "memory")
     with ExitStack() as opened:
@@ -43,14 +50,12 @@ def test_boto3_with_every_provider(make_server: Callable[..., Server], tmp_path:
         ("imds", [("a:assumed-role/imds/i", "ok")] * 2 + [("-", "AccessDenied 'no'")], "yes"),
     ],
 )
-def test_the_matrix_notices(provider: str, calls: list[tuple[str, str]], expected: str) -> None:
-    matrix = loaded_script("tests/clients/matrix.py")
+def test_the_matrix_notices(matrix: Any, provider: str, calls: list[tuple[str, str]], expected: str) -> None:
     found, renewed, refused = (*calls, ("-", "not called"))[:3]
     assert matrix.cell_of(provider, "boto3", found, renewed, refused) == expected
 
 
-def test_the_table_of_the_page_has_every_client_and_provider() -> None:
-    matrix = loaded_script("tests/clients/matrix.py")
+def test_the_table_of_the_page_has_every_client_and_provider(matrix: Any) -> None:
     page = (ROOT / "docs" / "credential-providers.md").read_text(encoding="utf-8")
     head, _, *rows = page.split(matrix.BEGIN)[1].split(matrix.END)[0].splitlines()
     assert head == f"| client | version | {' | '.join(each.name for each in matrix.PROVIDERS.values())} |"

@@ -25,6 +25,7 @@ from signin_calls import ACCOUNT, SAME_DEVICE, WORLD, Program, authorize_url, cl
 
 from rolecall import Rolecall
 from rolecall.inprocess import ENDPOINT_URL
+from rolecall.remote import Keys, call
 
 pytestmark = [
     needs_the_model,
@@ -134,3 +135,27 @@ def test_what_the_provider_reports(sandbox: Any, signed_in: Path) -> None:
     signed_in.write_text(json.dumps({**cached, "accessToken": expired, "dpopKey": pem}), encoding="utf-8")
     with pytest.raises(Exception, match="The DPoP proof is missing or invalid"):
         caller()
+
+
+def test_the_control_plane_over_a_socket(sandbox: Any) -> None:
+    """botocore ignores the endpoint for these operations. The hook of docs/credential-providers.md sends them here."""
+    signin: Any = Session().create_client(
+        "signin",
+        "us-east-1",
+        endpoint_url=sandbox.endpoint_url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    sent: list[str] = []
+
+    def here(params: dict[str, Any], **_more: Any) -> None:
+        sent.append(params["url"])
+        params["url"] = sandbox.endpoint_url + urlsplit(params["url"]).path
+
+    signin.meta.events.register("before-call.signin", here)
+    made = signin.put_resource_permission_statement(sourceIp="203.0.113.0/24")["statementId"]
+    assert [each["sid"] for each in signin.list_resource_permission_statements()["permissionStatements"]] == [made]
+    assert signin.list_sessions()["items"] == []
+    assert {urlsplit(url).netloc for url in sent} == {"signin.us-east-1.api.aws"}
+    # The program's own commands never leave the machine.
+    assert call(sandbox.endpoint_url, Keys("test", "test"), "signin", "ListSessions", {})["items"] == []

@@ -130,16 +130,3 @@ def test_a_refresh_token(world: Any) -> None:
         signin.revoke_oauth2_token_with_iam(token=token)
     assert not signin.introspect_oauth2_token_with_iam(token=token)["active"]
     refused(program.refreshes, "ValidationException", 400, "INVALID_REQUEST", world, token)
-
-
-def test_operations_that_are_not_emulated(world: Any) -> None:
-    """The exchange of tokens is unsigned; the others are refused first to a caller without the permission."""
-    plain, signin = world.client("signin", "plain"), world.client("signin")
-    for name, parameters in (
-        ("create_bearer_token", {"grantType": "client_credentials", "resource": "ecr.amazonaws.com"}),
-        ("get_resource_policy", {}),
-        ("put_console_authorization_configuration", {}),
-    ):
-        refused(getattr(plain, name), *DENIED, **parameters)
-        with pytest.raises(signin.exceptions.ClientError, match="NotImplemented"):
-            getattr(signin, name)(**parameters)

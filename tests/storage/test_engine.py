@@ -69,6 +69,7 @@ WITHOUT_AUTHORITY = {
     "permission_set_roles",
     "permission_sets",
     "dpop_proofs",
+    "signin_client_tokens",
     "signin_codes",
     "signin_sessions",
     "sso_clients",

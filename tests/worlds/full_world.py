@@ -143,6 +143,7 @@ def fill(handle: Any) -> None:
     _voices(handle, handle.client("chime-sdk-voice"))
     fill_organization(handle.client("organizations"), SECOND)
     fill_anywhere(handle)
+    _console_access(handle.client("signin"))
     _meetings(handle.client("chime-sdk-meetings"))
     _channels(handle.client("chime-sdk-identity"), handle.client("chime-sdk-messaging"))
 
@@ -357,6 +358,12 @@ def _delegation(handle: Any, owner: Any, partner: Any) -> None:
         )["DelegationRequestId"]
         for call in calls:
             call(DelegationRequestId=request_id, **({"Notes": "no: # notes"} if call in notes else {}))
+
+
+def _console_access(signin: Any) -> None:
+    signin.put_resource_permission_statement(sourceIp="203.0.113.0/24", excludedPrincipal=f"arn:aws:iam::{FIRST}:root")
+    signin.put_resource_permission_statement(sourceIp="198.51.100.7")
+    signin.put_console_authorization_configuration()
 
 
 def _rest(handle: Any, iam: Any) -> None:
@@ -590,6 +597,7 @@ class Answers:
                     "chime-sdk-voice",
                     "organizations",
                     "rolesanywhere",
+                    "signin",
                 )
             }
             self._ask_everything()
@@ -639,6 +647,9 @@ class Answers:
             self._of_meetings()
 
     def _of_account(self) -> None:
+        self.ask("signin.get_resource_policy")
+        self.ask("signin.list_resource_permission_statements")
+        self.ask("signin.get_console_authorization_configuration")
         for call in (
             "get_account_properties",
             "get_account_summary",

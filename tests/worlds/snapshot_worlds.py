@@ -67,6 +67,7 @@ LEFT_OUT_TABLES = {
     "sso_sessions",
     "sso_tokens",
     "dpop_proofs",
+    "signin_client_tokens",
     "signin_codes",
     "signin_sessions",
 }
@@ -146,6 +147,7 @@ CHOSEN = {
     "delegation_requests.permissions": '{"PolicyTemplateArn": "a: b"}',
     "delegation_requests.permission_policy": _POLICY,
     "delegation_requests.approval": json.dumps({"principal": ["User", "1", "a", "b", "c", "d", "e"], "session": {}}),
+    "signin_permission_statements.parameters": '{"sourceIp": "203.0.113.0/24"}',
     "signing_certificates.status": "Inactive",
     "ssh_public_keys.status": "Inactive",
     "ssh_public_keys.body": ssh(rsa_key()),

@@ -213,7 +213,10 @@ def everything() -> dict[str, Any]:
 # What a sandbox file does not declare.
 NOT_DECLARED = {
     "dpop_proofs",
+    "console_authorizations",
+    "signin_client_tokens",
     "signin_codes",
+    "signin_permission_statements",
     "signin_sessions",
     "sso_clients",
     "sso_codes",

@@ -24,14 +24,15 @@ user_attached_policies user_inline_policies user_tags users
 PLAIN = """
 account_aliases account_creations account_preferences account_properties acquired_roles channel_messages
 channel_relations chime_bots chime_delegate_groups chime_retention_settings chime_room_memberships chime_rooms
-credential_reports delegated_services delegation_requests directory_groups directory_members directory_users
-identity_centers login_profiles mfa_code_uses mfa_device_tags mfa_devices oidc_client_ids oidc_provider_tags
-oidc_providers oidc_thumbprints old_passwords ordered_phone_numbers organization_accounts organization_policy_types
-organization_resource_policies organization_service_access organization_tags outbound_federations password_policies
-permission_set_assignments permission_set_roles permission_sets phone_number_associations phone_number_orders
-phone_numbers resource_settings resource_tags resources saml_private_keys saml_provider_tags saml_providers
-server_certificate_tags server_certificates service_credentials service_linked_role_deletions signing_certificates
-signing_keys ssh_public_keys telephony_settings
+console_authorizations credential_reports delegated_services delegation_requests directory_groups directory_members
+directory_users identity_centers login_profiles mfa_code_uses mfa_device_tags mfa_devices oidc_client_ids
+oidc_provider_tags oidc_providers oidc_thumbprints old_passwords ordered_phone_numbers organization_accounts
+organization_policy_types organization_resource_policies organization_service_access organization_tags
+outbound_federations password_policies permission_set_assignments permission_set_roles permission_sets
+phone_number_associations phone_number_orders phone_numbers resource_settings resource_tags resources
+saml_private_keys saml_provider_tags saml_providers server_certificate_tags server_certificates service_credentials
+service_linked_role_deletions signin_permission_statements signing_certificates signing_keys ssh_public_keys
+telephony_settings
 """
 
 
@@ -39,7 +40,7 @@ def test_which_table_is_kept_where() -> None:
     assert sorted(DECLARED_TABLES) == DECLARED.split()
     assert sorted(PLAIN_TABLES) == PLAIN.split()
     left_out = ["access_reports", "dpop_proofs", "fault_hits", "generations", "messaging_events", "sandbox_states"]
-    left_out += ["sealing_keys", "signin_codes", "signin_sessions"]
+    left_out += ["sealing_keys", "signin_client_tokens", "signin_codes", "signin_sessions"]
     left_out += ["sso_clients", "sso_codes", "sso_sessions", "sso_tokens"]
     assert sorted(LEFT_OUT_TABLES) == left_out
     assert sorted(LEFT_OUT_COLUMNS) == [

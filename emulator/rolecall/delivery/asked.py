@@ -14,6 +14,8 @@ from rolecall.ids import Identifiers
 from rolecall.policy import Decision
 from rolecall.principals import Caller
 from rolecall.sessions.credentials import TemporaryCredentials
+from rolecall.sessions.flaws import FLAWLESS
+from rolecall.sessions.flaws import Flaw as Flaw
 from rolecall.sessions.keys import KeyRing
 from rolecall.storage.attachments import Attachment
 from rolecall.storage.engine import Database
@@ -36,7 +38,7 @@ Cache = BoundedCache[tuple[Hashable, ...], Issued]
 class Asked:
     """A request to an attachment. ``db`` is a snapshot. Times are seconds since the epoch, by the sandbox's clock.
 
-    ``stale`` and ``wrong`` are set by fault rules: the credentials must have expired, or have another secret.
+    A fault rule may ask for credentials with a ``flaw``.
     """
 
     attachment: Attachment
@@ -47,8 +49,7 @@ class Asked:
     keys: KeyRing
     ids: Identifiers
     cache: Cache
-    stale: bool = False
-    wrong: bool = False
+    flaw: Flaw = FLAWLESS
 
 
 class WorkWantedError(Exception):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,13 +19,13 @@ from rolecall.ids import Identifiers
 from rolecall.policy import Decision, Layers, PolicyKind, compile_policies
 from rolecall.principals import Caller, Principal
 from rolecall.sessions.credentials import TemporaryCredentials, open_session
+from rolecall.sessions.flaws import FLAWLESS, Flaw
 from rolecall.sessions.keys import KeyRing
 
 # "EC2 instances continue to use role credentials for up to six hours". The agents of ECS and EKS have them as long.
 SESSION_SECONDS = 21_600
 # EC2 makes new ones about every hour: AWS promises only that they are there five minutes before the old ones expire.
 RENEWED_AFTER = 1 / 6
-_STALE_SECONDS = 60
 # A role that does not exist trusts no principal.
 _TRUSTS_NOBODY = compile_policies([], PolicyKind.TRUST)
 _DENIED = "AccessDenied"
@@ -66,6 +64,7 @@ class Means:
     keys: KeyRing
     ids: Identifiers
     now_seconds: float
+    flaw: Flaw = FLAWLESS
 
 
 def service_caller(service: str, account_id: str = "") -> Caller:
@@ -85,7 +84,7 @@ def assume(means: Means, wanted: Wanted) -> tuple[TemporaryCredentials, Caller, 
     principal, credentials = role_session(
         means.keys,
         means.ids,
-        means.now_seconds,
+        means.flaw.issued_at_seconds(means.now_seconds, wanted.duration_seconds),
         trust.role.entity,
         wanted.session_name,
         wanted.duration_seconds,
@@ -98,7 +97,7 @@ def assume(means: Means, wanted: Wanted) -> tuple[TemporaryCredentials, Caller, 
         policy_arns=wanted.policy_arns,
     )
     opened = open_session(means.keys, credentials.access_key_id, credentials.session_token)
-    return credentials, Caller(principal, credentials.access_key_id, opened.session), decisions
+    return means.flaw.shown(credentials), Caller(principal, credentials.access_key_id, opened.session), decisions
 
 
 def _decided(means: Means, wanted: Wanted, trust: Trust | None) -> Sequence[Decision]:
@@ -174,12 +173,10 @@ def current(asked: Asked, wanted: Wanted, variant: str = "") -> tuple[Issued, Se
     ``variant`` tells credentials of one role apart. The decisions are empty unless the credentials are new.
     """
     means = Means(asked.db, asked.policies, asked.keys, asked.ids, asked.now_seconds)
-    if asked.stale:
+    if asked.flaw.stale:
         # Made before their time: the trust policy decides as always, and they have expired by a minute.
-        early = asked.now_seconds - wanted.duration_seconds - _STALE_SECONDS
-        means = Means(asked.db, asked.policies, asked.keys, asked.ids, early)
-        credentials, caller, decisions = assume(means, wanted)
-        return _shown(asked, Issued(credentials, early, asked.now_seconds, caller)), decisions
+        credentials, caller, decisions = assume(replace(means, flaw=asked.flaw), wanted)
+        return Issued(credentials, asked.now_seconds, asked.now_seconds, caller), decisions
     # Everything but the session's name, which may be random. An attachment may be replaced by another one of its id.
     key = asked.attachment.attachment_id, replace(wanted, session_name=""), _role_id(asked, wanted), variant
     known = asked.cache.get(key)
@@ -199,15 +196,7 @@ def _role_id(asked: Asked, wanted: Wanted) -> str:
 
 
 def _shown(asked: Asked, issued: Issued) -> Issued:
-    if not asked.wrong:
-        return issued
-    credentials = issued.credentials
-    digest = hashlib.sha256(credentials.secret_access_key.encode()).digest()
-    wrong = b64encode(digest[:30]).decode("ascii")
-    changed = TemporaryCredentials(
-        credentials.access_key_id, wrong, credentials.session_token, credentials.expires_at_seconds
-    )
-    return issued._replace(credentials=changed)
+    return issued._replace(credentials=asked.flaw.shown(issued.credentials)) if asked.flaw.wrong else issued
 
 
 def duration_of(asked: Asked) -> int:

@@ -124,4 +124,16 @@ def error_codes(kind: str, operation: str) -> frozenset[str]:
 
 
 # Operations that hand out credentials, of every kind.
-CREDENTIAL_OPERATIONS = frozenset(name for kind in KINDS.values() for name in kind.credential_operations)
+# Operations of AWS's services with which SDKs get credentials, by service. Attachments have the others.
+SERVICE_CREDENTIAL_OPERATIONS = {
+    "eks-auth": "AssumeRoleForPodIdentity",
+    "rolesanywhere": "CreateSession",
+    "signin": "CreateOAuth2Token",
+    "sso": "GetRoleCredentials",
+}
+CREDENTIAL_OPERATIONS = frozenset(
+    {
+        *(name for kind in KINDS.values() for name in kind.credential_operations),
+        *SERVICE_CREDENTIAL_OPERATIONS.values(),
+    }
+)

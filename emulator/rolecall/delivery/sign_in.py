@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from rolecall.access.entity_principals import root_principal, user_principal
 from rolecall.access.policies import PolicyStore
+from rolecall.arns import parse_arn, root_arn
+from rolecall.delivery.role_sessions import role_principal
 from rolecall.principals import Principal, Session
 from rolecall.sessions.credentials import OpenedSession, SessionRequest
 from rolecall.storage.roles import SERVICE_LINKED_PATH
 from rolecall.storage.signin_sessions import SignInSession, most_signin_seconds
+from rolecall.storage.users import user_by_name
 
 # "The CLI will automatically refresh these credentials for up to 12 hours." Each time they are good for 15 minutes.
 SESSION_SECONDS = 43_200
@@ -51,6 +55,25 @@ def may_sign_in(connection: Any, policies: PolicyStore, principal: Principal) ->
         return policies.user(connection, principal.entity_id) is not None
     role = policies.role(connection, principal.entity_id)
     return role is not None and role.entity is not None and not role.entity.path.startswith(SERVICE_LINKED_PATH)
+
+
+def principal_of_arn(connection: Any, policies: PolicyStore, arn: str, session_name: str) -> Principal | None:
+    """The user, the root user, or a role in a session of that name, by its ARN; None when it cannot sign in."""
+    parsed = parse_arn(arn)
+    if parsed is None:
+        return None
+    principal = None
+    if arn == root_arn(parsed.account_id):
+        principal = root_principal(parsed.account_id)
+    elif parsed.resource_type == "user":
+        user = user_by_name(connection, parsed.account_id, parsed.resource_name)
+        authority = None if user is None else policies.user(connection, user.user_id)
+        if authority is not None and authority.entity is not None and authority.entity.arn == arn:
+            principal = user_principal(authority.entity)
+    else:
+        trust = policies.trust(connection, arn)
+        principal = None if trust is None else role_principal(trust.role.entity, session_name)
+    return principal if principal is not None and may_sign_in(connection, policies, principal) else None
 
 
 def opened(principal: Principal, issued_at_seconds: int, session: SignInSession | None = None) -> OpenedSession:

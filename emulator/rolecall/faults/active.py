@@ -54,7 +54,7 @@ class Struck:
     # The connection is closed without an answer.
     drops: bool = False
     identity_provider_down: bool = False
-    # The credentials that an attachment hands out have expired, or have a wrong secret.
+    # The credentials that the call hands out have expired, or have a wrong secret.
     stale: bool = False
     wrong: bool = False
 

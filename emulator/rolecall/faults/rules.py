@@ -32,12 +32,12 @@ KINDS = {
     "revoked_credentials": "the credentials count as unknown",
     "region_disabled": "STS is not activated in the Region",
     "identity_provider_down": "AWS does not reach the OIDC provider",
-    "stale_credentials": "the credentials that an instance, task or pod gets have expired",
-    "wrong_credentials": "the credentials that an instance, task or pod gets have a wrong secret",
+    "stale_credentials": "the credentials that a program gets have expired",
+    "wrong_credentials": "the credentials that a program gets have a wrong secret",
 }
 # These depend only on the caller and apply before the parameters are read. All others apply to well-formed calls.
 CREDENTIAL_KINDS = frozenset({"expired_credentials", "revoked_credentials"})
-# These change what an attachment hands out.
+# These change what an attachment, or a service that SDKs ask for credentials, hands out.
 DELIVERY_KINDS = frozenset({"stale_credentials", "wrong_credentials"})
 _ERROR_KEYS = ("error", "message", "status")
 
@@ -55,8 +55,9 @@ class FaultCatalogue:
     error_codes: Callable[[str, str], frozenset[str]]
     # The kinds of attachments, as ``operations`` has services. A rule strikes one only if it names it.
     attached: Mapping[str, Callable[[], frozenset[str]]] = field(default_factory=dict)
-    # Operations that hand out credentials to an instance, task or pod.
+    # Operations that hand out credentials: of attachments, and of the ``credential_services``.
     credential_operations: frozenset[str] = frozenset()
+    credential_services: tuple[str, ...] = ()
 
     def names_of(self, service: str) -> frozenset[str]:
         """The operations of a service or of a kind of attachments."""
@@ -284,7 +285,7 @@ def _operations(given: Mapping[str, Any], catalogue: FaultCatalogue) -> set[str]
         return {name for name in names if REGION_DISABLED_CODE in catalogue.error_codes(_STS, name)}
     if not operation and kind not in DELIVERY_KINDS:
         return set()
-    every = catalogue.attached if kind in DELIVERY_KINDS else catalogue.operations
+    every = (*catalogue.attached, *catalogue.credential_services) if kind in DELIVERY_KINDS else catalogue.operations
     services = [given["service"]] if "service" in given else list(every)
     found = {name for service in services for name in _matching(operation or "*", service, catalogue)}
     return found & catalogue.credential_operations if kind in DELIVERY_KINDS else found

@@ -46,6 +46,7 @@ from rolecall.services.registry import (
     not_emulated,
 )
 from rolecall.sessions.authorization_messages import seal_message
+from rolecall.sessions.flaws import Flaw
 from rolecall.sessions.issuer_keys import KeysWantedError
 from rolecall.signing import Signature, check_scope, check_unread_signature, read_signature
 from rolecall.storage.engine import database_failure
@@ -240,8 +241,7 @@ class Gateway:
                 if faults is not None:
                     struck = faults.on_call(connection, facts_of(request, target, signature, identity))
                     struck.raise_error()
-                if struck.identity_provider_down:
-                    call = replace(call, identity_provider_down=True)
+                    call = _spoilt(call, struck)
                 call, identity = proven(call, identity, registered, parameters, identities)
                 check_kind(call, registered, parameters)
                 factor = second_factor_of(registered, parameters)
@@ -366,6 +366,15 @@ class Gateway:
             error.unchecked if isinstance(error, RefusedError) else (),
         )
         self._sandbox.observe(outcome)
+
+
+def _spoilt(call: Call, struck: Struck) -> Call:
+    """The call with what fault rules do to its answer."""
+    if struck.identity_provider_down:
+        call = replace(call, identity_provider_down=True)
+    if struck.stale or struck.wrong:
+        call = replace(call, flaw=Flaw(struck.stale, struck.wrong))
+    return call
 
 
 def unexpected(request_id: str, error: Exception) -> AwsError:

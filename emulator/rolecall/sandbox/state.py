@@ -130,7 +130,8 @@ class Sandbox:
 def _fault_catalogue() -> FaultCatalogue:
     operations = {name: partial(_operation_names, name) for name in SERVICES}
     attached = {name: partial(kinds.operation_names, name) for name in kinds.KINDS}
-    return FaultCatalogue(operations, _error_codes, attached, kinds.CREDENTIAL_OPERATIONS)
+    services = tuple(name for name in kinds.SERVICE_CREDENTIAL_OPERATIONS if name in SERVICES)
+    return FaultCatalogue(operations, _error_codes, attached, kinds.CREDENTIAL_OPERATIONS, services)
 
 
 def _operation_names(service: str) -> frozenset[str]:

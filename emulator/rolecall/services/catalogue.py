@@ -152,6 +152,8 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         "signin.tokens",
         "signin.sessions",
         "signin.oauth",
+        "signin.console_access",
+        "signin.exchange",
     ),
 }
 

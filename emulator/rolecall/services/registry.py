@@ -20,6 +20,7 @@ from rolecall.ids import Identifiers
 from rolecall.principals import Caller
 from rolecall.quick_values import quick_value
 from rolecall.sessions.credentials import OpenedSession
+from rolecall.sessions.flaws import FLAWLESS, Flaw
 from rolecall.sessions.issuer_keys import IssuerKeys
 from rolecall.sessions.keys import KeyRing
 from rolecall.settings import SandboxSettings
@@ -114,6 +115,8 @@ class Call:
     sandbox: SandboxParts
     # Set by a fault rule: an operation that needs an OIDC provider's keys must fail as if AWS could not reach them.
     identity_provider_down: bool = False
+    # Set by fault rules: what must be wrong with credentials that a program's provider asks for.
+    flaw: Flaw = FLAWLESS
     # What the operation's ``proof`` found in the token or assertion among the parameters.
     proof: Any = None
     # The Host header. STS recognises its global endpoint by it.

@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Connection
 
-from rolecall.access.check import check
+from rolecall.access.check import RefusedError, check
+from rolecall.access.console_access import authenticates, console_access, guarded
 from rolecall.access.context import Moment
 from rolecall.access.permission import Permission
 from rolecall.delivery import role_principal
@@ -27,6 +28,7 @@ from rolecall.policy import Decision
 from rolecall.principals import Principal
 from rolecall.sessions.sealed_forms import is_sealed_form as is_sealed_form
 from rolecall.sessions.sealed_forms import seal_form as seal_form
+from rolecall.signin.stopped import logged_message, stopped_message
 from rolecall.storage.signin_sessions import SignInCode, add_code, credentials_mark
 from rolecall.storage.sso_sessions import digest
 
@@ -70,6 +72,14 @@ GONE_MESSAGE = "This user or role is gone, or belongs to a service."
 
 class AuthorizationError(ValueError):
     """A request that no principal can approve. The visitor sees the message. The program learns nothing."""
+
+
+class UnauthenticatedError(AuthorizationError):
+    """A sign-in that console authorization stops before the principal is authenticated. The log has ``refusal``."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(stopped_message(decision))
+        self.refusal = RefusedError(_DENIED, logged_message(decision), decision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +155,29 @@ def identity_of(
 
 
 def authorise(
-    request: AuthorizationRequest, identity: Identity, asked: HttpRequest, now_seconds: float
+    connection: Connection,
+    identities: IdentityStore,
+    request: AuthorizationRequest,
+    identity: Identity,
+    asked: HttpRequest,
+    now_seconds: float,
 ) -> Sequence[Decision]:
-    """The decision about signin:AuthorizeOAuth2Access. ``asked`` is the browser's request. Raises RefusedError."""
-    account_id = identity.caller.principal.account_id
+    """The decision about signin:AuthorizeOAuth2Access. ``asked`` is the browser's request.
+
+    Raises RefusedError, and UnauthenticatedError when console authorization stops the sign-in before that.
+    """
+    principal = identity.caller.principal
+    account_id = principal.account_id
     context = {"signin:oauthclientid": request.client_id, "signin:oauthredirecturi": request.redirect_uri}
     arn = client_arn(request.client_id, request.region, account_id)
-    permission = Permission(f"signin:{AUTHORIZE}", arn, account_id, context)
-    return check(identity.rights, [permission], Moment(asked, now_seconds, request.region, None), _DENIED)
+    moment = Moment(asked, now_seconds, request.region, None)
+    access = console_access(connection, identities.policies, account_id)
+    if access is not None:
+        decision = authenticates(access, principal, arn, moment)
+        if not decision.allowed:
+            raise UnauthenticatedError(decision)
+    permission = guarded(Permission(f"signin:{AUTHORIZE}", arn, account_id, context), access)
+    return check(identity.rights, [permission], moment, _DENIED)
 
 
 def approve(

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from rolecall.access.check import ask
+from rolecall.access.console_access import CONSOLE_ARN, authenticates, console_access, enters_console, refuses
 from rolecall.access.context import Moment
 from rolecall.access.permission import Permission
+from rolecall.access.regions import sign_in_region
 from rolecall.clock import Clock
 from rolecall.data import actions
 from rolecall.delivery import role_session
@@ -32,10 +34,11 @@ from rolecall.identities import (
 from rolecall.ids import Identifiers
 from rolecall.policy import denial_message
 from rolecall.principals import ROLE_SESSIONS, Caller, Principal, federated_principal
-from rolecall.sessions.credentials import SessionRequest, TemporaryCredentials, issue
+from rolecall.sessions.credentials import OpenedSession, SessionRequest, TemporaryCredentials, issue
 from rolecall.sessions.keys import KeyRing
 from rolecall.sessions.signin import open_console, open_sign_in, seal_console, seal_sign_in
 from rolecall.sessions.tokens import BadTokenError
+from rolecall.signin.stopped import logged_message, stopped_message
 from rolecall.storage import keyring
 from rolecall.storage.clock_states import load_clock
 from rolecall.storage.engine import Database
@@ -71,7 +74,11 @@ SERVICE_ROLE_MESSAGE = "Only its service can use a service-linked role."
 
 
 class SignInError(Exception):
-    """A sign-in is refused. The visitor sees the message."""
+    """A sign-in is refused. The visitor sees the message. The log has ``logged``, which is the message by default."""
+
+    def __init__(self, message: str, logged: str = "") -> None:
+        super().__init__(message)
+        self.logged = logged or message
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +160,8 @@ class SignIn:
             )
             return issue(identities.keys, ids, now_seconds, request)
 
-    def console_session(self, sign_in_token: str) -> tuple[str, int]:
-        """A console session, and the seconds it will last. Raises SignInError."""
+    def console_session(self, sign_in_token: str, request: HttpRequest) -> tuple[str, int]:
+        """A console session, and the seconds it will last. ``request`` is the browser's. Raises SignInError."""
         with self._database.snapshot() as connection:
             now_seconds = self._now_seconds(connection)
             identities = self._identities(connection)
@@ -162,6 +169,7 @@ class SignIn:
                 opened = open_sign_in(identities.keys, sign_in_token, now_seconds)
             except BadTokenError as error:
                 raise SignInError(SIGN_IN_TOKEN_MESSAGE) from error
+            self._check_access(connection, identities, opened.session, request)
             # The role's setting of this moment counts, because the browser's session begins now.
             most_seconds = _most_signin_seconds(connection, identities, opened.session.principal)
             ends_at_seconds = opened.ends_at_seconds
@@ -169,6 +177,27 @@ class SignIn:
                 ends_at_seconds = min(ends_at_seconds, int(now_seconds) + most_seconds)
             session = seal_console(identities.keys, opened, ends_at_seconds)
         return session, max(0, ends_at_seconds - int(now_seconds))
+
+    def _check_access(
+        self, connection: Connection, identities: IdentityStore, opened: OpenedSession, request: HttpRequest
+    ) -> None:
+        """Raises SignInError when console authorization stops the sign-in, or when the role or user is gone."""
+        principal = opened.principal
+        access = console_access(connection, identities.policies, principal.account_id)
+        if access is None:
+            return
+        region = sign_in_region(request.headers.get("host", "")) or CONSOLE_REGION
+        moment = Moment(request, self._now_seconds(connection), region, opened.session.mfa_authenticated_at_seconds)
+        decision = authenticates(access, principal, CONSOLE_ARN, moment)
+        if decision.allowed:
+            try:
+                rights = identities.of_session(connection, opened).rights
+            except AwsError as error:
+                raise SignInError(GONE_MESSAGE) from error
+            decision = enters_console(access, rights, moment)[-1]
+            if not refuses(decision):
+                return
+        raise SignInError(stopped_message(decision), logged_message(decision))
 
     def visitor(self, console_session: str) -> Visitor | None:
         """The visitor of a console session; None when the session is invalid or over, or its role or user is gone."""

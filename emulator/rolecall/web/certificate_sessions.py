@@ -15,6 +15,7 @@ from rolecall.access.check import RefusedError
 from rolecall.call_log.outcomes import Outcome
 from rolecall.clock import monotonic_seconds
 from rolecall.delivery.anywhere.contents import PRINCIPAL, SERVICE, SESSION_OPERATION
+from rolecall.delivery.asked import Flaw
 from rolecall.delivery.issuing import Means, service_caller
 from rolecall.errors import AwsError
 from rolecall.faults.active import NOT_STRUCK, Struck
@@ -86,7 +87,8 @@ class _Road:
             identities = sandbox.generations.current(connection)
             self._strike(connection)
             now_seconds = sandbox.clock.now_seconds()
-            means = Means(connection, identities.policies, identities.keys, sandbox.ids, now_seconds)
+            flaw = Flaw(self.struck.stale, self.struck.wrong)
+            means = Means(connection, identities.policies, identities.keys, sandbox.ids, now_seconds, flaw)
             sessions.check_trust(connection, asked, now_seconds)
             self._trusted = True
             try:

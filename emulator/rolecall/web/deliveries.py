@@ -14,7 +14,7 @@ from typing import Any
 from rolecall.access.check import RefusedError
 from rolecall.call_log.outcomes import Outcome
 from rolecall.clock import monotonic_seconds
-from rolecall.delivery.asked import Asked, Delivered, WorkWantedError
+from rolecall.delivery.asked import Asked, Delivered, Flaw, WorkWantedError
 from rolecall.delivery.issuing import service_caller
 from rolecall.delivery.kinds import KINDS, Kind
 from rolecall.errors import AwsError
@@ -145,7 +145,7 @@ class _Road:
                 facts = CallFacts(kind.name, self._operation, region, None, has_session_token=False, of_attachment=True)
                 self.struck = faults.on_call(asked.db, facts)
             self.struck.raise_error()
-            asked = replace(asked, stale=self.struck.stale, wrong=self.struck.wrong)
+            asked = replace(asked, flaw=Flaw(self.struck.stale, self.struck.wrong))
             self._delivered = provider.answer(asked, self._operation)
             self.answer, self._error = self._delivered.answer, self._delivered.error
         except AwsError as error:

@@ -95,7 +95,7 @@ def register_federation(pages: Blueprint, sandbox: Sandbox) -> None:
             answer, caller = step(sign_in, given)
             problem = ""
         except SignInError as error:
-            answer, problem = _refused(str(error)), str(error)
+            answer, problem = _refused(str(error)), error.logged
         if action in _PARAMETERS:
             log.note(action, started_seconds, caller, destination, problem)
         return answer
@@ -165,7 +165,7 @@ def _logged_in(sign_in: SignIn, given: Mapping[str, str]) -> tuple[Response, Cal
         raise SignInError(DESTINATION_MESSAGE)
     if issuer and not _is_web_address(issuer):
         raise SignInError(ISSUER_MESSAGE)
-    session, lasts_seconds = sign_in.console_session(given.get("SigninToken", ""))
+    session, lasts_seconds = sign_in.console_session(given.get("SigninToken", ""), _http_request())
     if len(session) > _MAXIMUM_COOKIE_CHARACTERS:
         raise SignInError(TOO_LARGE_MESSAGE)
     answer = _as_response(redirect(_landing(destination, issuer), 302))

@@ -200,6 +200,7 @@ def _decided(sandbox: Sandbox, asked: Any, written: str, session_name: str, chec
     rules = _rules()
     received = Received(sandbox.ids.uuid(), _browser_request(), sandbox.clock.wall_seconds(), monotonic_seconds())
     failure: RefusedError | None = None
+    stopped: ValueError | None = None
     with sandbox.database.snapshot() as connection:
         identities, now_seconds = sandbox.generations.current(connection), sandbox.clock.now_seconds()
         check(identities.keys, now_seconds)
@@ -211,7 +212,9 @@ def _decided(sandbox: Sandbox, asked: Any, written: str, session_name: str, chec
         identity = rules.identity_of(connection, identities, principal, now_seconds)
         decisions = ()
         try:
-            decisions = rules.authorise(asked, identity, received.request, now_seconds)
+            decisions = rules.authorise(connection, identities, asked, identity, received.request, now_seconds)
+        except rules.UnauthenticatedError as error:
+            failure, stopped = error.refusal, error
         except RefusedError as error:
             failure = error
     if failure is None:
@@ -233,6 +236,8 @@ def _decided(sandbox: Sandbox, asked: Any, written: str, session_name: str, chec
         identities,
         Recorded(_Parameters(), 0, logged, None),
     )
+    if stopped is not None:
+        raise stopped
     return str(url)
 
 

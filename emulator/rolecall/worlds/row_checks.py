@@ -14,6 +14,7 @@ from typing import Any
 
 from rolecall.arns import iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.clock import EARLIEST_SECONDS
+from rolecall.contents.permission_statements import PARAMETERS, statement_problem
 from rolecall.issuers import issuer_problem
 from rolecall.policy import MalformedPolicy, PolicyKind, parse_policy
 from rolecall.sessions.algorithms import ALGORITHMS
@@ -144,6 +145,16 @@ _INSTANCE = _matching(INSTANCE_PATTERN, "the ARN of an IAM Identity Center insta
 _PASSWORD = _matching(_PASSWORD_HASH.pattern, "the hash of a password")
 _RETENTION_DAYS = _between(1, 5475)
 _PHONE_NUMBER = _matching(r"\+[1-9]\d{1,14}", "a phone number in E.164 format")
+
+
+def _statement(value: str) -> None:
+    parameters = json.loads(value)
+    if not isinstance(parameters, dict) or not parameters.keys() <= set(PARAMETERS):
+        raise ValueError(value)
+    if not all(isinstance(each, str) for each in parameters.values()) or statement_problem(parameters):
+        raise ValueError(value)
+
+
 _PRODUCT_TYPE = _one_of("BusinessCalling", "VoiceConnector", "SipMediaApplicationDialIn")
 _CHECKS: Mapping[str, Callable[[Any], str]] = {
     "account_preferences.global_endpoint_token_version": _one_of("v1Token", "v2Token"),
@@ -159,6 +170,7 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
     "organization_resource_policies.document": _readable(
         lambda value: parse_policy(value, PolicyKind.RESOURCE), "a policy"
     ),
+    "signin_permission_statements.parameters": _readable(_statement, "a permission statement, as JSON text"),
     "signing_certificates.status": _one_of("Active", "Inactive"),
     "ssh_public_keys.status": _one_of("Active", "Inactive"),
     "ssh_public_keys.body": _readable(_ssh_public_key, "an SSH public key"),

@@ -43,7 +43,7 @@ def assume_role_for_pod_identity(call: Call, *, clusterName: str, token: str) ->
         raise AwsError("ResourceNotFoundException", NO_CLUSTER_MESSAGE.format(name=clusterName))
     account = proven_account(call.db, call.account_id, clusterName, token, call.now_seconds)
     attachment = _association(of_cluster, clusterName, account)
-    means = Means(call.db, call.policies, call.keys, call.ids, call.now_seconds)
+    means = Means(call.db, call.policies, call.keys, call.ids, call.now_seconds, call.flaw)
     with worded_by_eks():
         credentials, session, _ = assume(means, pod_session(call.db, call.ids, attachment, account))
     return {

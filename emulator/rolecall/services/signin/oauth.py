@@ -1,41 +1,37 @@
-"""OAuth tokens for callers with credentials: a token for the AWS MCP Server, introspection and revocation.
+"""OAuth tokens for callers with credentials: tokens for the AWS MCP Server and for ECR, introspection and revocation.
 
 Sources: Sign-In User Guide, "Configure OAuth access to AWS MCP Server" and "OAuth condition keys"; RFC 7662; RFC 7009.
 """
 
 from __future__ import annotations
 
-import hmac
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.delivery.sign_in import client_arn
 from rolecall.services.registry import Answer, Call, Parameters, operation
+from rolecall.services.signin.access_tokens import (
+    TARGET_MESSAGE,
+    TOKEN_SECONDS,
+    access_claims,
+    opened_access_token,
+    resource_arn,
+    sealed_access_token,
+)
 from rolecall.services.signin.common import ISSUER, client_keys, invalid
-from rolecall.sessions.tokens import BadTokenError, open_token, seal
 from rolecall.storage.signin_sessions import ACTIVE, SignInSession, revoke, session_by_refresh_token
 
 # The only service of which AWS documents that it takes such tokens.
 RESOURCE = "aws-mcp.amazonaws.com"
 # "For the non-interactive (client credentials) flow, the implicit client ID".
 CLIENT_ID = "arn:aws:signin:::client-credentials/sigv4"
-TOKEN_SECONDS = 3600
-_ACCESS_PREFIX, _REFRESH_PREFIX = "ASOA", "ASOR"
-_PURPOSE = "signin-access"
-_SERVICE_PRINCIPAL = "arn:aws:signin:{region}:{account_id}:service-principal/{resource}"
-_is_service_principal = re.compile(r"[a-z0-9.-]+", re.ASCII).fullmatch
+# Model of Sign-In, CreateBearerToken: the service of its example, and "currently 43200 (12 hours)".
+BEARER_RESOURCE = "ecr.amazonaws.com"
+BEARER_SECONDS = 43_200
+_REFRESH_PREFIX = "ASOR"
 _ACCESS, _REFRESH = "access_token", "refresh_token"
 # AWS's wording is not recorded.
-TARGET_MESSAGE = "The requested resource is invalid, missing, unknown, or malformed"
-
-
-def _resource_arn(call: Call, resource: str) -> str:
-    # A name that no service has must not become a pattern or another ARN.
-    name = resource if _is_service_principal(resource) else "*"
-    return _SERVICE_PRINCIPAL.format(region=call.region, account_id=call.account_id, resource=name)
+DURATION_MESSAGE = f"The requested duration exceeds the maximum of {BEARER_SECONDS} seconds."
 
 
 def _to_issue(call: Call, parameters: Parameters) -> Sequence[Permission]:
@@ -44,7 +40,7 @@ def _to_issue(call: Call, parameters: Parameters) -> Sequence[Permission]:
         **client_keys(CLIENT_ID),
         "signin:oauthgranttype": parameters["grantType"],
     }
-    arn = _resource_arn(call, parameters["resource"])
+    arn = resource_arn(call.region, call.account_id, parameters["resource"])
     return [Permission("signin:CreateOAuth2Token", arn, context=context)]
 
 
@@ -62,39 +58,42 @@ def create_oauth2_token_with_iam(
     del grantType
     if resource != RESOURCE:
         raise invalid(TARGET_MESSAGE, word="invalid_target")
-    principal, session, now = call.caller.principal, call.caller.session, int(call.now_seconds)
-    lasts_seconds = TOKEN_SECONDS
+    return _token_of_caller(call, resource, TOKEN_SECONDS)
+
+
+@operation("signin", "CreateBearerToken", writes=False)
+def create_bearer_token(
+    call: Call,
+    *,
+    grantType: str,  # the model allows only client_credentials
+    resource: str,
+    durationSeconds: int = BEARER_SECONDS,
+) -> Answer:
+    """A bearer token of the caller for a service that takes such tokens. Rolecall does not serve the service.
+
+    It lasts as long as asked, and no longer than the caller's session, which is assumed. The reference does not have
+    the action yet. Raises AwsError ValidationException.
+    """
+    del grantType
+    if resource != BEARER_RESOURCE:
+        raise invalid(TARGET_MESSAGE, word="invalid_target")
+    if durationSeconds > BEARER_SECONDS:
+        raise invalid(DURATION_MESSAGE, word="invalid_request")
+    return _token_of_caller(call, resource, durationSeconds)
+
+
+def _token_of_caller(call: Call, resource: str, most_seconds: int) -> Answer:
+    session, now = call.caller.session, int(call.now_seconds)
+    lasts_seconds = most_seconds
     if session is not None:
-        lasts_seconds = max(1, min(TOKEN_SECONDS, session.expires_at_seconds - now))
+        lasts_seconds = max(1, min(most_seconds, session.expires_at_seconds - now))
     signed_in = None if session is None else dict(session.context).get("aws:signinsessionarn")
     claims = {
-        "iss": ISSUER,
-        "sub": principal.arn,
+        **access_claims(call, call.caller.principal, resource, now + lasts_seconds),
         "client_id": CLIENT_ID,
-        "resource": resource,
-        "account_id": principal.account_id,
-        "user_id": principal.user_id,
-        "iat": now,
-        "nbf": now,
-        "exp": now + lasts_seconds,
-        "jti": call.ids.uuid(),
         **({} if signed_in is None else {"signin_session": signed_in}),
     }
-    token = seal(call.keys.newest, _PURPOSE, claims, compressed=False)
-    # The model's pattern of a token has no dots.
-    text = _ACCESS_PREFIX + urlsafe_b64encode(token.encode()).decode("ascii")
-    return {"accessToken": text, "tokenType": "Bearer", "expiresIn": lasts_seconds}
-
-
-def _claims(call: Call, token: str) -> Mapping[str, Any] | None:
-    """What an access token of this account says; None for any other text."""
-    if not token.startswith(_ACCESS_PREFIX):
-        return None
-    try:
-        _, claims = open_token(call.keys, _PURPOSE, urlsafe_b64decode(token[len(_ACCESS_PREFIX) :]).decode("ascii"))
-    except (BadTokenError, ValueError):
-        return None
-    return claims if hmac.compare_digest(str(claims.get("account_id")), call.account_id) else None
+    return {"accessToken": sealed_access_token(call, claims), "tokenType": "Bearer", "expiresIn": lasts_seconds}
 
 
 def _session(call: Call, token: str) -> SignInSession | None:
@@ -105,20 +104,20 @@ def _session(call: Call, token: str) -> SignInSession | None:
 
 def _on_token(call: Call, action: str, token: str, context: dict[str, ContextValue]) -> Sequence[Permission]:
     """The permission on the client or service that the token is for. An unknown token is for none of them."""
-    claims, session = _claims(call, token), _session(call, token)
+    claims, session = opened_access_token(call, token), _session(call, token)
     arn = "*"
     context["signin:oauthtokentype"] = _REFRESH if token.startswith(_REFRESH_PREFIX) else _ACCESS
     if claims is not None:
-        arn = _resource_arn(call, claims["resource"])
+        arn = resource_arn(call.region, call.account_id, claims["resource"])
     if session is not None:
         arn = client_arn(session.client_id, session.region, session.account_id)
     return [Permission(f"signin:{action}", arn, context=context)]
 
 
 def _to_introspect(call: Call, parameters: Parameters) -> Sequence[Permission]:
-    claims, session = _claims(call, parameters["token"]), _session(call, parameters["token"])
+    claims, session = opened_access_token(call, parameters["token"]), _session(call, parameters["token"])
     context: dict[str, ContextValue] = {}
-    if claims is not None:
+    if claims is not None and "client_id" in claims:
         context |= client_keys(claims["client_id"])
     if session is not None:
         context |= client_keys(session.client_id)
@@ -138,12 +137,12 @@ def introspect_oauth2_token_with_iam(
 ) -> Answer:
     """What a token says while it is good, and that it is not active otherwise (RFC 7662, section 2.2)."""
     del tokenTypeHint
-    claims, session = _claims(call, token), _session(call, token)
+    claims, session = opened_access_token(call, token), _session(call, token)
     if claims is not None and claims["exp"] > call.now_seconds:
         return {
             "active": True,
             "tokenType": _ACCESS,
-            "clientId": claims["client_id"],
+            "clientId": claims.get("client_id"),
             "userId": claims["user_id"],
             "accountId": claims["account_id"],
             "aud": claims["resource"],

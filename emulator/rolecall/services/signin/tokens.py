@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypedDict
 
+from rolecall.access.console_access import console_access, guarded
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.delivery.sign_in import client_arn, credentials_request, may_sign_in, opened, session_seconds
 from rolecall.errors import AwsError
@@ -174,7 +175,8 @@ def _permissions(call: Call, _parameters: Parameters) -> Sequence[Permission]:
         "signin:oauthclientauthentication": "none",
     }
     arn = client_arn(grant.client_id, grant.region, account_id)
-    return [Permission("signin:CreateOAuth2Token", arn, account_id, context)]
+    permission = Permission("signin:CreateOAuth2Token", arn, account_id, context)
+    return [guarded(permission, console_access(call.db, call.policies, account_id))]
 
 
 @operation("signin", "CreateOAuth2Token", permissions=_permissions, proof=_proof)
@@ -250,7 +252,9 @@ def _signed_in(call: Call, grant: _Grant) -> Answer | AwsError:
 
 
 def _tokens(call: Call, session: SignInSession, refresh_token: str) -> Answer:
-    credentials = issue(call.keys, call.ids, call.now_seconds, credentials_request(session, call.now_seconds))
+    request = credentials_request(session, call.now_seconds)
+    issued_at_seconds = call.flaw.issued_at_seconds(call.now_seconds, request.duration_seconds)
+    credentials = call.flaw.shown(issue(call.keys, call.ids, issued_at_seconds, request))
     return {
         "tokenOutput": {
             "accessToken": {

@@ -117,10 +117,10 @@ def get_role_credentials(
     if assigned is None or entity is None:
         raise _no_access()
     try:
-        _, credentials = role_session(
+        _, made = role_session(
             call.keys,
             call.ids,
-            call.now_seconds,
+            call.flaw.issued_at_seconds(call.now_seconds, assigned.session_duration_seconds),
             entity,
             signed_in.user.name,
             assigned.session_duration_seconds,
@@ -130,6 +130,7 @@ def get_role_credentials(
         )
     except TokenTooLargeError as error:
         raise AwsError("InvalidRequestException", TAGS_MESSAGE) from error
+    credentials = call.flaw.shown(made)
     return {
         "roleCredentials": {
             "accessKeyId": credentials.access_key_id,

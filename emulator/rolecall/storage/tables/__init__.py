@@ -95,8 +95,11 @@ from rolecall.storage.tables.sandbox import sealing_keys as sealing_keys
 from rolecall.storage.tables.sandbox import signing_keys as signing_keys
 from rolecall.storage.tables.server_certificates import server_certificate_tags as server_certificate_tags
 from rolecall.storage.tables.server_certificates import server_certificates as server_certificates
+from rolecall.storage.tables.signin import console_authorizations as console_authorizations
 from rolecall.storage.tables.signin import dpop_proofs as dpop_proofs
+from rolecall.storage.tables.signin import signin_client_tokens as signin_client_tokens
 from rolecall.storage.tables.signin import signin_codes as signin_codes
+from rolecall.storage.tables.signin import signin_permission_statements as signin_permission_statements
 from rolecall.storage.tables.signin import signin_sessions as signin_sessions
 from rolecall.storage.tables.user_credentials import service_credentials as service_credentials
 from rolecall.storage.tables.user_credentials import ssh_public_keys as ssh_public_keys

@@ -1,11 +1,12 @@
-"""Sign-In: authorization codes and sessions of ``aws login``, and the proofs of possession that were used.
+"""Sign-In: authorization codes and sessions of ``aws login``, and the proofs of possession that were used. The access
+to the console: permission statements, and where they are enforced.
 
 Only digests of codes, tokens and proofs are stored. ``principal`` is JSON: the parts of the principal who signed in.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, String, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, String, Table, Text, UniqueConstraint
 from sqlalchemy.schema import SchemaItem
 
 from rolecall.storage.schema import Snapshot, cascade, table
@@ -65,4 +66,46 @@ dpop_proofs = _passing(
     Column("grant_digest", String(64), nullable=False),
     Column("expires_at_seconds", BigInteger, nullable=False),
     Index(None, "expires_at_seconds"),
+)
+
+# The statements of an account's resource-based policy. ``parameters`` is JSON: the network and the excluded principal.
+signin_permission_statements = table(
+    "signin_permission_statements",
+    bears_on_rights=True,
+    snapshot=Snapshot.ROWS,
+    columns=[
+        Column("account_id", String(12), cascade("accounts.account_id"), primary_key=True),
+        Column("statement_id", String(65), primary_key=True),
+        Column("position", BigInteger, nullable=False),
+        Column("parameters", Text, nullable=False),
+        UniqueConstraint("account_id", "position"),
+    ],
+)
+
+# Where console authorization is enabled: for an account, or for an organization.
+console_authorizations = table(
+    "console_authorizations",
+    bears_on_rights=True,
+    snapshot=Snapshot.ROWS,
+    columns=[
+        Column("target_id", String(34), primary_key=True),
+        Column("account_id", String(12), cascade("accounts.account_id"), nullable=True),
+        Column("organization_id", String(34), cascade("organizations.organization_id"), nullable=True),
+        CheckConstraint("(account_id IS NULL) <> (organization_id IS NULL)", name="one_target"),
+    ],
+)
+
+# The tokens that make a repeated call of PutResourcePermissionStatement or its Delete the same call.
+signin_client_tokens = table(
+    "signin_client_tokens",
+    bears_on_rights=False,
+    snapshot=Snapshot.LEFT_OUT,
+    columns=[
+        Column("account_id", String(12), cascade("accounts.account_id"), primary_key=True),
+        Column("operation", String(64), primary_key=True),
+        Column("client_token", String(64), primary_key=True),
+        Column("request_digest", String(64), nullable=False),
+        Column("expires_at_seconds", BigInteger, nullable=False),
+        Index(None, "expires_at_seconds"),
+    ],
 )
