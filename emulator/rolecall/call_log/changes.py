@@ -11,21 +11,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolecall.arns import parse_arn
-from rolecall.call_log.shown import LAYER_TITLES
+from rolecall.call_log.layers import LAYER_TITLES
 from rolecall.policy import listed_values, policy_label
 
 Json = Mapping[str, Any]
 
 _FEDERATED = {"sts:assumerolewithwebidentity", "sts:assumerolewithsaml"}
 _PROVIDER = "aws:FederatedProvider"
+NO_ROLE_MESSAGE = "There is no role with this ARN. Create it with a trust policy that has this statement."
 # Where the statement goes, in each layer.
+_NARROWED = "Narrow it, so that it does not match this request."
+# The policies of a session end with it.
+_NARROWED_OF_SESSION = "Open the session again with a policy in which it does not match this request."
+_OF_SESSIONS = ("session", "scope-down")
 _PLACES = {
     "identity": "Add this statement to a policy of the principal.",
     "boundary": "Add this statement to the permissions boundary, which is {policies}, or use another boundary.",
     "scp": "Add this statement to a service control policy that is attached to {target}.",
     "rcp": "Add this statement to a resource control policy that is attached to {target}.",
     "session": "Open the session again with a session policy that has this statement.",
-    "scope-down": "Open the session again with this statement in each of its scope-down policies.",
+    "scope-down": "Open the session again with this statement in that policy.",
     "trust": "Add this statement to the trust policy of the role.",
     "resource": "Add this statement to the policy of the resource.",
 }
@@ -43,6 +48,15 @@ class Change:
     statement: dict[str, Any] | None = None
     policy_name: str = ""
     policy_arn: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "layer": self.layer,
+            "texts": list(self.texts),
+            "statement": self.statement,
+            "policy_name": self.policy_name,
+            "policy_arn": self.policy_arn,
+        }
 
 
 def changes_for(evaluation: Json, principal_arn: str) -> list[Change]:
@@ -68,7 +82,8 @@ def changes_for(evaluation: Json, principal_arn: str) -> list[Change]:
         # A resource of another account without a policy: the layer is missing.
         missing = {"layer": evaluation["layer"], "policies": (), "target": ""}
         found.append(_allowed(missing, evaluation, principal_arn))
-    return found
+    # Two layers of a kind may need the same.
+    return [change for at, change in enumerate(found) if change not in found[:at]]
 
 
 def _is_needed(layer: Json, evaluation: Json, principal_arn: str) -> bool:
@@ -86,7 +101,8 @@ def _narrowed(layer: Json) -> Iterator[Change]:
         if statement["effect"] != "Deny":
             continue
         title = LAYER_TITLES[layer["layer"]]
-        texts = [f"{_named(statement)} denies it, in the {title}. Narrow it, so that it does not match this request."]
+        advice = _NARROWED_OF_SESSION if layer["layer"] in _OF_SESSIONS else _NARROWED
+        texts = [f"{_named(statement)} denies it, in the {title}. {advice}"]
         for condition in statement["conditions"]:
             listed = listed_values(condition["policy_values"])
             texts.append(
@@ -97,7 +113,8 @@ def _narrowed(layer: Json) -> Iterator[Change]:
 
 def _allowed(layer: Json, evaluation: Json, principal_arn: str) -> Change:
     kind, nearest = layer["layer"], evaluation["nearest"]
-    if nearest is not None and nearest["layer"] == kind and kind == evaluation["layer"]:
+    # Of several layers of a kind, the nearest statement is in the one whose policies have its name.
+    if nearest is not None and nearest["layer"] == kind and nearest["policy_name"] in layer["policies"]:
         if list(nearest["failed"]) == ["Condition"]:
             texts = [f"{_named(nearest)} allows it, but only under conditions that this request does not meet."]
             texts += map(_unmet, (each for each in nearest["conditions"] if not each["met"]))
@@ -112,7 +129,12 @@ def _allowed(layer: Json, evaluation: Json, principal_arn: str) -> Change:
     place = _PLACES[kind].format(
         policies=listed_values(layer["policies"]) or "empty", target=layer.get("target") or "the account"
     )
-    text = f"No statement of the {LAYER_TITLES[kind]} allows it. {place}"
+    if kind == "trust" and not layer["policies"]:
+        # Every role has a trust policy.
+        return Change(kind, (NO_ROLE_MESSAGE,), _statement(kind, evaluation, principal_arn))
+    # There may be several scope-down policies, each a layer with one policy.
+    title = layer["policies"][0] if kind == "scope-down" else f"the {LAYER_TITLES[kind]}"
+    text = f"No statement of {title} allows it. {place}"
     return Change(kind, (text,), _statement(kind, evaluation, principal_arn))
 
 
