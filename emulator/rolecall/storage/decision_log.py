@@ -308,7 +308,7 @@ class DecisionStore:
             def read(behind: int, last: int) -> list[CallKind]:
                 return counted(driver.execute(query, (*values, behind, last)))
 
-            newest = _newest_place(driver)
+            newest = self._newest_place(driver)
             # Each question with a time is another one, so nothing is remembered for it.
             known = self._known_kinds if wanted.since_seconds is None else KnownKinds()
             question = (newest.cleared_at_seconds, conditions, *values)
