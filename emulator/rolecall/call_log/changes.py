@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolecall.arns import parse_arn
-from rolecall.call_log.shown import LAYER_TITLES
+from rolecall.call_log.layers import LAYER_TITLES
 from rolecall.policy import listed_values, policy_label
 
 Json = Mapping[str, Any]
@@ -44,6 +44,15 @@ class Change:
     policy_name: str = ""
     policy_arn: str = ""
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "layer": self.layer,
+            "texts": list(self.texts),
+            "statement": self.statement,
+            "policy_name": self.policy_name,
+            "policy_arn": self.policy_arn,
+        }
+
 
 def changes_for(evaluation: Json, principal_arn: str) -> list[Change]:
     """The changes after which the evaluated call is allowed; [] when it is allowed already.
@@ -68,7 +77,8 @@ def changes_for(evaluation: Json, principal_arn: str) -> list[Change]:
         # A resource of another account without a policy: the layer is missing.
         missing = {"layer": evaluation["layer"], "policies": (), "target": ""}
         found.append(_allowed(missing, evaluation, principal_arn))
-    return found
+    # Two layers of a kind may need the same.
+    return [change for at, change in enumerate(found) if change not in found[:at]]
 
 
 def _is_needed(layer: Json, evaluation: Json, principal_arn: str) -> bool:
@@ -97,7 +107,8 @@ def _narrowed(layer: Json) -> Iterator[Change]:
 
 def _allowed(layer: Json, evaluation: Json, principal_arn: str) -> Change:
     kind, nearest = layer["layer"], evaluation["nearest"]
-    if nearest is not None and nearest["layer"] == kind and kind == evaluation["layer"]:
+    # Of several layers of a kind, the nearest statement is in the one whose policies have its name.
+    if nearest is not None and nearest["layer"] == kind and nearest["policy_name"] in layer["policies"]:
         if list(nearest["failed"]) == ["Condition"]:
             texts = [f"{_named(nearest)} allows it, but only under conditions that this request does not meet."]
             texts += map(_unmet, (each for each in nearest["conditions"] if not each["met"]))

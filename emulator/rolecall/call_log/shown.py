@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rolecall.call_log.changes import changes_for
+from rolecall.call_log.layers import LAYER_EFFECTS, LAYER_TITLES
 from rolecall.clock import iso8601
 from rolecall.ids import authorization_id
 from rolecall.policy import listed_values, policy_label
@@ -14,23 +16,8 @@ from rolecall.storage.decision_log import LoggedCall, RefusalDetails
 
 Json = dict[str, Any]
 
-LAYER_TITLES = {
-    "scp": "service control policies",
-    "rcp": "resource control policies",
-    "resource": "resource-based policy",
-    "trust": "role trust policy",
-    "identity": "identity-based policies",
-    "boundary": "permissions boundary",
-    "session": "session policies",
-    "scope-down": "scope-down policies",
-}
 # Kinds of policy that apply to a call level by level.
 _LEVELLED = ("scp", "rcp")
-LAYER_EFFECTS = {
-    "Allow": "allows",
-    "ExplicitDeny": "denies",
-    "ImplicitDeny": "has no statement that allows it",
-}
 
 
 def call_as_json(call: LoggedCall) -> Json:
@@ -89,18 +76,25 @@ def call_lines(shown: Json) -> list[str]:
 
 
 def explained_as_json(call: LoggedCall, details: RefusalDetails | None) -> Json:
-    """The call with every decision. For a refusal with stored details, it also has the whole explanation."""
+    """The call with every decision. For a refusal with stored details, it also has the whole explanation.
+
+    Each evaluation then says under ``changes`` what would have to change before it allows the call.
+    """
     shown = {**call_as_json(call), "decisions": json.loads(call.decisions)}
     if details is None:
         return shown
     explanation = json.loads(details.explanation)
     policies = [_with_document(policy, details.policies) for policy in explanation["policies"]]
+    evaluations = [
+        {**each, "changes": [change.as_json() for change in changes_for(each, call.principal_arn)]}
+        for each in explanation["evaluations"]
+    ]
     return {
         **shown,
         "authorization_id": authorization_id(call.request_id),
         "encoded_message": explanation["encoded_message"],
         "context": explanation["context"],
-        "evaluations": explanation["evaluations"],
+        "evaluations": evaluations,
         "policies": policies,
     }
 
@@ -211,6 +205,17 @@ def _evaluation_lines(evaluation: Json) -> Iterator[str]:
     if nearest is not None:
         yield f"  the nearest statement that would have allowed it failed on {', '.join(nearest['failed'])}:"
         yield from _statement_lines(nearest)
+    yield from _change_lines(evaluation["changes"])
+
+
+def _change_lines(changes: Sequence[Json]) -> Iterator[str]:
+    if changes:
+        yield "  what would have to change:"
+    for place, change in enumerate(changes, 1):
+        yield f"    {place}. {' '.join(change['texts'])}"
+        if change["statement"] is not None:
+            text = json.dumps(change["statement"], indent=2, ensure_ascii=False)
+            yield from (f"       {line}" for line in text.splitlines())
 
 
 def _statement_lines(statement: Json) -> Iterator[str]:

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 from flask import Request, Response
 
-from rolecall.call_log.changes import Change, changes_for
 from rolecall.call_log.filter import BadFilterError, read_filter
-from rolecall.call_log.shown import LAYER_EFFECTS, LAYER_TITLES, call_as_json, explained_as_json
+from rolecall.call_log.layers import LAYER_EFFECTS, LAYER_TITLES, picture_of
+from rolecall.call_log.shown import call_as_json, explained_as_json
 from rolecall.call_log.writer import DecisionLog
 from rolecall.sandbox import Sandbox
 from rolecall.storage.decision_log import CallFilter, LoggedCall, LogPlace, LogUnavailableError
@@ -30,8 +30,6 @@ TWO_SERVICES_MESSAGE = "The action belongs to another service than the one in th
 FILTERS = ("principal", "action", "outcome", "service")
 _OF_THE_PRINCIPAL, _SESSION_TAG = "aws:principal", "aws:principaltag/"
 _OF_A_SESSION = ("session", "scope-down")
-# The order in which AWS evaluates the kinds of policy.
-_ORDER = ("rcp", "scp", "resource", "trust", "identity", "boundary", "session", "scope-down")
 
 Json = dict[str, Any]
 Read = TypeVar("Read")
@@ -104,12 +102,11 @@ def _with_picture(call: Json, evaluation: Json, policies: list[Json]) -> Json:
     context = {**call["context"], **evaluation["context"]}
     marked = evaluation["nearest"] or _denying(evaluation)
     documents = [{**policy, "parts": _parts(policy, marked)} for policy in policies]
-    evaluation = {**evaluation, "layers": in_order(evaluation["layers"]), "context": context}
-    changes = changes_for(evaluation, call["principal_arn"])
+    evaluation = {**evaluation, "layers": picture_of(evaluation), "context": context}
     return {
         **evaluation,
         "documents": documents,
-        "changes": [(change, _edit_of(change, policies)) for change in changes],
+        "changes": [(change, _edit_of(change, policies)) for change in evaluation["changes"]],
         "asked_context": _as_lines(context),
         "has_session_policies": any(layer["layer"] in _OF_A_SESSION for layer in evaluation["layers"]),
     }
@@ -123,10 +120,9 @@ def _denying(evaluation: Json) -> Json | None:
     return next((each for each in statements if each["effect"] == "Deny"), None)
 
 
-def _edit_of(change: Change, policies: list[Json]) -> str:
+def _edit_of(change: Json, policies: list[Json]) -> str:
     """The parameters of the editor's page for the policy that a change is about; empty when it is about none."""
-    named = {"layer": change.layer, "policy_name": change.policy_name, "policy_arn": change.policy_arn}
-    return next((each["edit"] for each in policies if change.statement is None and _holds(each, named)), "")
+    return next((each["edit"] for each in policies if change["statement"] is None and _holds(each, change)), "")
 
 
 def _as_lines(context: Json) -> str:
@@ -141,11 +137,6 @@ def _as_lines(context: Json) -> str:
         for value in ([values] if isinstance(values, str) else values)
     ]
     return "\n".join(line for line in listed if len(line.splitlines()) == 1)
-
-
-def in_order(layers: list[Json]) -> list[Json]:
-    """The layers of an evaluation in the order in which AWS evaluates them."""
-    return sorted(layers, key=lambda layer: _ORDER.index(layer["layer"]))
 
 
 def _parts(policy: Json, marked: Json | None) -> list[tuple[str, bool]]:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from flask import Request, Response
 
 from rolecall.access.policies import parsed_policy
-from rolecall.call_log.shown import LAYER_EFFECTS, LAYER_TITLES
+from rolecall.call_log.layers import LAYER_EFFECTS, LAYER_TITLES
 from rolecall.clock import iso8601
 from rolecall.data import managed_policies
 from rolecall.expectations.holders import BadQuestionError

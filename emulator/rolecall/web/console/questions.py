@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rolecall.access.permission import ContextValue
-from rolecall.call_log.shown import LAYER_TITLES
+from rolecall.call_log.layers import LAYER_TITLES, picture_of
 from rolecall.data import Action
 from rolecall.expectations.asking import ANY, Answered, asking
 from rolecall.expectations.context import as_given_key
@@ -16,7 +16,6 @@ from rolecall.expectations.principals import NoSuchNameError
 from rolecall.expectations.trying import Draft, actions_of, one_action, tried
 from rolecall.policy import explain
 from rolecall.sandbox import Sandbox
-from rolecall.web.console.decisions import in_order
 
 CONTEXT_MESSAGE = "write each condition key on a line of its own: aws:MultiFactorAuthPresent = true"
 NO_PRINCIPAL_MESSAGE = "say which principal asks, such as user/developer"
@@ -95,7 +94,7 @@ def _row(action: Action, resource: str, answered: Answered) -> Row:
             name, resource, answered.allowed, "Allowed" if answered.allowed else "Refused", answered.reason, None
         )
     evaluation = asdict(explain(decision))
-    evaluation["layers"] = in_order([{**layer, "target": ""} for layer in evaluation["layers"]])
+    evaluation["layers"] = [{**layer, "target": ""} for layer in picture_of(evaluation)]
     evaluation["session_policy_required"] = decision.layers.session_policy_required
     return Row(name, resource, answered.allowed, decision.outcome, _reason(evaluation, decision.statement), evaluation)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Request, Response
 
-from rolecall.call_log.shown import LAYER_EFFECTS, LAYER_TITLES
+from rolecall.call_log.layers import LAYER_EFFECTS, LAYER_TITLES
 from rolecall.data import service_names, service_prefixes
 from rolecall.expectations.asking import asking
 from rolecall.expectations.holders import BadQuestionError
