@@ -19,13 +19,17 @@ Json = Mapping[str, Any]
 _FEDERATED = {"sts:assumerolewithwebidentity", "sts:assumerolewithsaml"}
 _PROVIDER = "aws:FederatedProvider"
 # Where the statement goes, in each layer.
+_NARROWED = "Narrow it, so that it does not match this request."
+# The policies of a session end with it.
+_NARROWED_OF_SESSION = "Open the session again with a policy in which it does not match this request."
+_OF_SESSIONS = ("session", "scope-down")
 _PLACES = {
     "identity": "Add this statement to a policy of the principal.",
     "boundary": "Add this statement to the permissions boundary, which is {policies}, or use another boundary.",
     "scp": "Add this statement to a service control policy that is attached to {target}.",
     "rcp": "Add this statement to a resource control policy that is attached to {target}.",
     "session": "Open the session again with a session policy that has this statement.",
-    "scope-down": "Open the session again with this statement in each of its scope-down policies.",
+    "scope-down": "Open the session again with this statement in that policy.",
     "trust": "Add this statement to the trust policy of the role.",
     "resource": "Add this statement to the policy of the resource.",
 }
@@ -96,7 +100,8 @@ def _narrowed(layer: Json) -> Iterator[Change]:
         if statement["effect"] != "Deny":
             continue
         title = LAYER_TITLES[layer["layer"]]
-        texts = [f"{_named(statement)} denies it, in the {title}. Narrow it, so that it does not match this request."]
+        advice = _NARROWED_OF_SESSION if layer["layer"] in _OF_SESSIONS else _NARROWED
+        texts = [f"{_named(statement)} denies it, in the {title}. {advice}"]
         for condition in statement["conditions"]:
             listed = listed_values(condition["policy_values"])
             texts.append(
@@ -123,7 +128,9 @@ def _allowed(layer: Json, evaluation: Json, principal_arn: str) -> Change:
     place = _PLACES[kind].format(
         policies=listed_values(layer["policies"]) or "empty", target=layer.get("target") or "the account"
     )
-    text = f"No statement of the {LAYER_TITLES[kind]} allows it. {place}"
+    # There may be several scope-down policies, each a layer with one policy.
+    title = layer["policies"][0] if kind == "scope-down" else f"the {LAYER_TITLES[kind]}"
+    text = f"No statement of {title} allows it. {place}"
     return Change(kind, (text,), _statement(kind, evaluation, principal_arn))
 
 
