@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from operator import attrgetter
@@ -18,6 +18,9 @@ from typing import NamedTuple
 
 from rolecall.storage import call_counts
 from rolecall.storage.call_counts import CallCounts
+from rolecall.storage.call_kinds import CallKind as CallKind
+from rolecall.storage.call_kinds import KnownKinds, counted
+from rolecall.storage.call_kinds import kinds_of as kinds_of
 from rolecall.storage.log_keepers import LogDriver, LogKeeper, keeper_of
 from rolecall.storage.log_keepers import LogUnavailableError as LogUnavailableError
 from rolecall.storage.log_keepers import decision_log_path as decision_log_path
@@ -68,34 +71,6 @@ class LoggedCall(NamedTuple):
     parameters: str = ""
     answer: str = ""
     error_name: str = ""
-
-
-class CallKind(NamedTuple):
-    """Calls that policies cannot tell apart: how many there are, and the place of the newest one in the log.
-
-    ``outcome`` and ``decisions`` are as in :class:`LoggedCall`. The place is 0 for calls that are in no log.
-    """
-
-    service: str
-    operation: str
-    outcome: str
-    decisions: str
-    calls: int
-    newest_position: int
-
-
-def kinds_of(calls: Iterable[LoggedCall]) -> list[CallKind]:
-    """The kinds of some calls, in the order in which each comes first."""
-    return _counted_kinds((call.service, call.operation, call.outcome, call.decisions, 0) for call in calls)
-
-
-def _counted_kinds(rows: Iterable[tuple[str, str, str, str, int]]) -> list[CallKind]:
-    """``rows`` are the members of kinds with a position each, the newest call first."""
-    found: dict[tuple[str, str, str, str], list[int]] = {}
-    for *kind, position in rows:
-        known = found.setdefault(tuple(kind), [0, position])  # type: ignore[arg-type]
-        known[0] += 1
-    return [CallKind(*kind, count, position) for kind, (count, position) in found.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +173,7 @@ class DecisionStore:
         # For people: a path, or a URL without its password.
         self.path = self._keeper.shown_place
         self._calls_until_prune = 0
+        self._known_kinds = KnownKinds()
 
     @property
     def in_memory(self) -> bool:
@@ -275,9 +251,20 @@ class DecisionStore:
         conditions, values = self._conditions(wanted)
         # The texts that decide, and no further columns: reading whole rows would take several times as long.
         columns = "service, operation, outcome, decisions, position"
-        query = f"SELECT {columns} FROM calls WHERE {conditions} ORDER BY position DESC"  # noqa: S608
+        query = (
+            f"SELECT {columns} FROM calls WHERE {conditions} AND position > ? AND position <= ? "  # noqa: S608
+            "ORDER BY position DESC"
+        )
         with self._reading() as driver:
-            return _counted_kinds(driver.execute(query, values))
+
+            def read(behind: int, last: int) -> list[CallKind]:
+                return counted(driver.execute(query, (*values, behind, last)))
+
+            newest = _newest_place(driver)
+            # Each question with a time is another one, so nothing is remembered for it.
+            known = self._known_kinds if wanted.since_seconds is None else KnownKinds()
+            question = (newest.cleared_at_seconds, conditions, *values)
+            return known.between(question, max(0, newest.position - KEPT_CALLS), newest.position, read)
 
     def places(self, positions: Sequence[int]) -> dict[int, tuple[float, str]]:
         """The time and the request id of the calls at some positions."""

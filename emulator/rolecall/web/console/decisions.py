@@ -12,7 +12,7 @@ from flask import Request, Response
 from rolecall.call_log.filter import BadFilterError, read_filter
 from rolecall.call_log.layers import LAYER_EFFECTS, LAYER_TITLES, picture_of
 from rolecall.call_log.shown import call_as_json, explained_as_json
-from rolecall.call_log.writer import DecisionLog
+from rolecall.call_log.written import WrittenCalls
 from rolecall.sandbox import Sandbox
 from rolecall.storage.decision_log import CallFilter, LoggedCall, LogPlace, LogUnavailableError
 from rolecall.web.console.editor_links import editor_query
@@ -35,12 +35,12 @@ Json = dict[str, Any]
 Read = TypeVar("Read")
 
 
-def read_log(sandbox: Sandbox, read: Callable[[DecisionLog], Read]) -> Read:
+def read_log(sandbox: Sandbox, read: Callable[[WrittenCalls], Read]) -> Read:
     """What ``read`` finds in the log. Raises ConsoleError when there is none, or for a filter that is none."""
     if sandbox.decisions is None:
         raise ConsoleError(NO_LOG_MESSAGE, 404)
     try:
-        return read(sandbox.decisions)
+        return read(WrittenCalls(sandbox.decisions))
     except BadFilterError as error:
         raise ConsoleError(str(error)) from error
     except LogUnavailableError as error:
@@ -58,7 +58,7 @@ def filter_of(given: Mapping[str, str], now_seconds: Callable[[], float]) -> Cal
 
 
 def _list(sandbox: Sandbox, request: Request, _values: Values) -> Response:
-    def read(log: DecisionLog) -> tuple[CallFilter, LogPlace, list[LoggedCall]]:
+    def read(log: WrittenCalls) -> tuple[CallFilter, LogPlace, list[LoggedCall]]:
         wanted = filter_of(request.args, log.now_seconds)
         log.flush()
         # The place comes first: a call that is written meanwhile is listed, and comes once more with the stream.
@@ -83,7 +83,7 @@ def place_text(place: LogPlace) -> str:
 
 
 def _one(sandbox: Sandbox, _request: Request, values: Values) -> Response:
-    def read(log: DecisionLog) -> Json:
+    def read(log: WrittenCalls) -> Json:
         call = log.call(values["request_id"])
         if call is None:
             raise ConsoleError(NOT_FOUND_MESSAGE, 404)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from rolecall.arns import Arn, parse_arn
 from rolecall.call_log.sessions import MAXIMUM_SESSIONS, OpenSession, sessions_of_role, sessions_of_user
-from rolecall.call_log.writer import DecisionLog
+from rolecall.call_log.written import WrittenCalls
 from rolecall.clock import iso8601
 from rolecall.expectations.asking import asking
 from rolecall.expectations.effective import Effective, effective_actions, named_services
@@ -235,9 +235,10 @@ def _traffic(sandbox: Sandbox, identity: Identity) -> tuple[list[OpenSession], U
     if not identity.is_caller or sandbox.decisions is None:
         return [], None, "There is no decision log, so sessions and unused grants are not known."
     sessions: list[OpenSession] = []
+    log = WrittenCalls(sandbox.decisions)
     try:
-        sessions = _sessions(sandbox.decisions, sandbox.clock.now_seconds(), identity)
-        traffic = observed(sandbox.decisions, identity.arn)
+        sessions = _sessions(log, sandbox.clock.now_seconds(), identity)
+        traffic = observed(log, identity.arn)
         with sandbox.database.snapshot() as connection:
             return sessions, unused_grants(connection, traffic), ""
     except LogUnavailableError as error:
@@ -246,7 +247,7 @@ def _traffic(sandbox: Sandbox, identity: Identity) -> tuple[list[OpenSession], U
         return sessions, None, str(error)
 
 
-def _sessions(log: DecisionLog, now_seconds: float, identity: Identity) -> list[OpenSession]:
+def _sessions(log: WrittenCalls, now_seconds: float, identity: Identity) -> list[OpenSession]:
     if identity.kind == "user":
         return sessions_of_user(log, now_seconds, identity.arn)
     return sessions_of_role(log, now_seconds, identity.account_id, identity.name)

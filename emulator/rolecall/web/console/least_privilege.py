@@ -12,7 +12,7 @@ from flask import Request, Response
 
 from rolecall.arns import parse_arn
 from rolecall.call_log.filter import BadFilterError, since_seconds
-from rolecall.call_log.writer import DecisionLog
+from rolecall.call_log.written import WrittenCalls
 from rolecall.clock import iso8601
 from rolecall.expectations.asking import asking
 from rolecall.expectations.holders import BadQuestionError
@@ -122,8 +122,9 @@ def _report(sandbox: Sandbox, principal: str, since: str, *, include_refused: bo
     """Raises BadFilterError, BadPrincipalError and ConsoleError."""
     if sandbox.decisions is None:
         raise ConsoleError(NO_LOG_MESSAGE, 404)
+    log = WrittenCalls(sandbox.decisions)
     try:
-        traffic = observed(sandbox.decisions, principal, since_seconds(since, sandbox.decisions.now_seconds))
+        traffic = observed(log, principal, since_seconds(since, log.now_seconds))
     except LogUnavailableError as error:
         raise ConsoleError(UNAVAILABLE_MESSAGE, 503) from error
     found = least_privilege(traffic, include_refused=include_refused)
@@ -135,10 +136,10 @@ def _report(sandbox: Sandbox, principal: str, since: str, *, include_refused: bo
         notes.append(f"{error}.")
     lacking, asked, more = _asked_again(sandbox, traffic, include_refused=include_refused)
     policy = "" if found.policy is None else json.dumps(found.policy, indent=2, ensure_ascii=False)
-    return Report(found, policy, _done(sandbox.decisions, traffic.kinds), unused, notes, lacking, asked, more)
+    return Report(found, policy, _done(log, traffic.kinds), unused, notes, lacking, asked, more)
 
 
-def _done(log: DecisionLog, kinds: Sequence[CallKind]) -> list[Done]:
+def _done(log: WrittenCalls, kinds: Sequence[CallKind]) -> list[Done]:
     """What was done, the most frequent first. ``kinds`` come newest first."""
     counts: Counter[tuple[str, str, str]] = Counter()
     newest: dict[tuple[str, str, str], int] = {}

@@ -18,6 +18,7 @@ from flask import Flask, Request, Response, current_app, make_response
 from rolecall.call_log.filter import BadFilterError
 from rolecall.call_log.shown import call_as_json
 from rolecall.call_log.writer import DecisionLog
+from rolecall.call_log.written import WrittenCalls
 from rolecall.sandbox import Sandbox
 from rolecall.storage.decision_log import CallFilter, LoggedCall, LogPlace, LogUnavailableError
 from rolecall.web.console.decisions import filter_of, place_text, read_log
@@ -90,7 +91,7 @@ def _read_place(text: str) -> LogPlace:
 
 
 def _stream(sandbox: Sandbox, request: Request, _values: Values) -> Response:
-    def begin(log: DecisionLog) -> tuple[Follower, bytes]:
+    def begin(log: WrittenCalls) -> tuple[Follower, bytes]:
         wanted = filter_of(request.args, log.now_seconds)
         # What a browser sends when it connects again counts more than the address, which stays the same.
         given = request.headers.get("Last-Event-ID") or request.args.get("after", "")

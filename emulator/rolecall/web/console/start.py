@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Request, Response
 
 from rolecall.call_log.shown import call_as_json
+from rolecall.call_log.written import WrittenCalls
 from rolecall.clock import iso8601
 from rolecall.sandbox import Sandbox
 from rolecall.service_records import DEFAULT_REGION
@@ -62,7 +63,7 @@ def _last_refusals(sandbox: Sandbox) -> list[dict[str, object]] | None:
         return None
     wanted = CallFilter("", "", "Refused", None, _REFUSALS_SHOWN)
     try:
-        return [call_as_json(call) for call in sandbox.decisions.calls(wanted)]
+        return [call_as_json(call) for call in WrittenCalls(sandbox.decisions).calls(wanted)]
     except LogUnavailableError:
         return None
 
