@@ -33,6 +33,9 @@ _PARSED_LIMIT = 4096
 _GENERATION_LIMIT = 4096
 # A page of a hundred roles takes a fifth of a megabyte.
 _PAGES_LIMIT = 16
+_LASTING_LIMIT = 64
+# After changes to more users and roles than this, reading all at once costs less than reading those one by one.
+_FEW_CHANGED = 40
 _parsed: BoundedCache[tuple[PolicyKind, bool, str], Policy] = BoundedCache(_PARSED_LIMIT)
 _kept: BoundedCache[tuple[PolicyKind, str], Policy] = BoundedCache(_PARSED_LIMIT)
 log = logging.getLogger("rolecall.policy")
@@ -124,7 +127,8 @@ class PolicyStore:
     """The compiled policies of one generation, and answers that hold for it.
 
     ``resources`` and ``pages`` keep what services read from tables that bear on rights, and from no other table. A
-    service takes them only while it reads a snapshot of this generation.
+    service takes them only while it reads a snapshot of this generation. What ``lasting`` keeps goes on to a later
+    generation, so its owner compares the policies that it was made from: those that hold are the same objects.
     """
 
     def __init__(self, generation: int) -> None:
@@ -135,6 +139,9 @@ class PolicyStore:
         self._absent_trusts: BoundedCache[str, bool] = BoundedCache(_GENERATION_LIMIT)
         self.resources: BoundedCache[tuple[object, ...], Any] = BoundedCache(_GENERATION_LIMIT)
         self.pages: BoundedCache[tuple[object, ...], Any] = BoundedCache(_PAGES_LIMIT)
+        self.lasting: BoundedCache[tuple[object, ...], Any] = BoundedCache(_LASTING_LIMIT)
+        # By what was read of all users and roles: how many have changed since.
+        self._changed_since_read: dict[str, int] = {}
 
     def without(self, generation: int, changed: Collection[str]) -> PolicyStore:
         """The store of a later generation, which differs by changes to these users and roles and by no others.
@@ -145,6 +152,8 @@ class PolicyStore:
         store._authorities = self._authorities.without(lambda key, _: key[1] in changed)
         store._trusts = self._trusts.without(lambda _, trust: trust is None or trust.role.entity.entity_id in changed)
         store._organizations = self._organizations.without(lambda _, __: False)
+        store.lasting = self.lasting
+        store._changed_since_read = {what: n + len(changed) for what, n in list(self._changed_since_read.items())}
         return store
 
     def user(self, connection: Connection, user_id: str) -> Authority | None:
@@ -197,6 +206,8 @@ class PolicyStore:
 
     def read_trusts(self, connection: Connection) -> None:
         """Read what :meth:`trust` gives for all roles, in few statements: as many as this store remembers."""
+        if self._is_read("trusts"):
+            return
         for role_arn, role in gather.trusted_roles(connection, _GENERATION_LIMIT):
             membership = self.membership(connection, role.entity.account_id)
             if self._trusts.get(role_arn) is None and not membership.closed:
@@ -204,10 +215,19 @@ class PolicyStore:
 
     def read_authorities(self, connection: Connection) -> None:
         """Read what :meth:`user` and :meth:`role` give for everybody, in few statements."""
+        if self._is_read("authorities"):
+            return
         for entity, documents in gather.all_principals(connection, _GENERATION_LIMIT // 2):
             key = (entity.kind, entity.entity_id)
             if self._authorities.get(key) is None and not self.membership(connection, entity.account_id).closed:
                 self._authorities.put(key, self._gathered(connection, entity, documents))
+
+    def _is_read(self, what: str) -> bool:
+        """Whether nearly all of it is remembered. If not, it counts as read from now on."""
+        if self._changed_since_read.get(what, _FEW_CHANGED + 1) <= _FEW_CHANGED:
+            return True
+        self._changed_since_read[what] = 0
+        return False
 
     def _trust(self, connection: Connection, role_arn: str, role: TrustedRole) -> Trust:
         policy = NamedPolicy(kept_document(role.trust_policy, PolicyKind.TRUST), "trust policy")

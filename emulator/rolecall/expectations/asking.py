@@ -19,7 +19,7 @@ from rolecall.access.check import RefusedError, Rights, ask, check
 from rolecall.access.context import Moment
 from rolecall.access.credential_rules import check_credential_kind, credential_kind
 from rolecall.access.permission import ContextValue, Permission
-from rolecall.access.policies import Trust
+from rolecall.access.policies import Authority, Trust
 from rolecall.arns import parse_arn
 from rolecall.data import Action, credential_kinds
 from rolecall.errors import AwsError
@@ -193,6 +193,22 @@ class Asker:
         """What ``make`` works out from this generation alone, and not from :attr:`rights`."""
         return remembered(self._identities.policies, name, make)
 
+    def still(self, name: str, holds: Callable[[Made], bool], make: Callable[[], Made]) -> Made:
+        """What ``make`` works out, once for as long as it ``holds`` in the generations to come.
+
+        Policies that hold are the same objects as before. That is how ``holds`` tells.
+        """
+
+        def again() -> Made:
+            lasting = self._identities.policies.lasting
+            known: Made | None = lasting.get((name,))
+            if known is None or not holds(known):
+                known = make()
+                lasting.put((name,), known)
+            return known
+
+        return self.remembered(name, again)
+
     def read_rights(self) -> None:
         """Read the policies of many users and roles at once."""
         self._identities.policies.read_authorities(self._connection)
@@ -200,6 +216,12 @@ class Asker:
     def read_trusts(self) -> None:
         """Read the trust policies of many roles at once, because somebody is about to ask for each."""
         self._identities.policies.read_trusts(self._connection)
+
+    def authority(self, who: Who) -> Authority | None:
+        """The policies of a user or a role, the same object for as long as nothing changes them."""
+        policies, connection = self._identities.policies, self._connection
+        of_kind = policies.role if who.kind == "role" else policies.user
+        return of_kind(connection, who.unique_id)
 
     def trust(self, role_arn: str) -> Trust | None:
         """A role with its trust policy; None when there is no such role."""

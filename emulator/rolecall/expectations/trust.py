@@ -42,11 +42,17 @@ class _Index:
         # Positions by ARN, unique id or account id; and of the roles that may trust anyone.
         self.naming: dict[str, set[int]] = {}
         self.open: set[int] = set()
-        asker.read_trusts()
-        for role in asker.principals.roles:
-            trust = asker.trust(role.arn)
-            if trust is not None:
-                self._add(role, trust)
+        self._made_from = _trusts(asker)
+        for role, trust in self._made_from:
+            self._add(role, trust)
+
+    def holds(self, asker: Asker) -> bool:
+        """Whether the roles and their trust policies are still those that the index was made from."""
+        now = _trusts(asker)
+        return len(now) == len(self._made_from) and all(
+            trust is known and role == of_role
+            for (role, trust), (of_role, known) in zip(now, self._made_from, strict=True)
+        )
 
     def _add(self, role: Who, trust: Trust) -> None:
         position = self.positions[role.arn] = len(self.roles)
@@ -63,12 +69,20 @@ class _Index:
         self.roles.append((role, tests))
 
 
+def _trusts(asker: Asker) -> list[tuple[Who, Trust]]:
+    asker.read_trusts()
+    found = ((role, asker.trust(role.arn)) for role in asker.principals.roles)
+    return [(role, trust) for role, trust in found if trust is not None]
+
+
 class Trusting:
     """Which roles may trust a principal. A question about one of many roles or principals looks at few roles."""
 
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
-        self._index = asker.remembered("roles by whom they trust", lambda: _Index(asker))
+        self._index: _Index = asker.still(
+            "roles by whom they trust", lambda known: known.holds(asker), lambda: _Index(asker)
+        )
 
     def possible(self, who: Who, role_arn: str = "") -> Iterator[Who]:
         """The roles that a principal may be able to assume, or only the one with this ARN.

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rolecall.access.permission import Permission
+from rolecall.access.policies import Authority, Trust
 from rolecall.arns import parse_arn
 from rolecall.data import actions
 from rolecall.expectations.asking import ANY, ASSUME_ROLE, Asker
@@ -21,6 +23,13 @@ from rolecall.policy import CompiledPolicies, CompiledStatement
 # By the kind of principal: the actions of STS that give it a role.
 _PROVED_ACTIONS = ("sts:assumerolewithwebidentity", "sts:assumerolewithsaml")
 _IAM = "iam"
+# After a change of more trust policies than this, all steps are worked out anew.
+_FEW_ROLES = 8
+# Condition keys, also as variables, whose values change with time.
+_KEYS_OF_TIME = ("aws:currenttime", "aws:epochtime", "aws:tokenissuetime")
+
+Conditions = tuple[str, ...]
+Policies = TypeVar("Policies", Authority | None, Trust | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +65,97 @@ class TrustGraph:
     edges: Sequence[Edge]
 
 
+class KnownGraph:
+    """The trust graph of a sandbox, brought up to date with each change instead of worked out anew.
+
+    An edge depends on the policies of its source and on the trust policy of its role. Those that have not changed are
+    the same objects as before. Not safe to share between threads.
+    """
+
+    def __init__(self) -> None:
+        self._minute = -1
+        self._authorities: dict[str, Authority | None] = {}
+        self._trusts: dict[str, Trust | None] = {}
+        # By caller and role: the conditions of a step. By role: what else its trust policy lets in.
+        self._steps: dict[str, dict[str, Conditions]] = {}
+        self._named: dict[str, list[tuple[str, Conditions]]] = {}
+        self._administrators: set[str] = set()
+
+    def now(self, asker: Asker, minute: int) -> TrustGraph:
+        """The graph of the asker's generation. Policies that ask for the time are tried again in each ``minute``."""
+        asker.read_rights()
+        graph = Graph(asker)
+        authorities = {who.arn: asker.authority(who) for who in asker.principals.entities}
+        trusts = {role.arn: asker.trust(role.arn) for role in asker.principals.roles}
+        same_minute, self._minute = minute == self._minute, minute
+        callers = _changed(self._authorities, authorities, same_minute=same_minute)
+        roles = _changed(self._trusts, trusts, same_minute=same_minute)
+        # A sandbox with other accounts has other outside principals, and other objects everywhere.
+        for role_arn in roles:
+            trust = trusts.get(role_arn)
+            self._named[role_arn] = [] if trust is None else list(_named(asker, trust.policy))
+        for who in asker.principals.entities:
+            if who.arn in callers or len(roles) > _FEW_ROLES:
+                steps = {step.role.arn: conditions_of(step) for step in graph.steps(who)}
+                self._steps[who.arn] = steps
+            else:
+                self._try_again(graph, who, roles, trusts)
+            if who.arn in callers:
+                self._administrators.discard(who.arn)
+                if is_administrator(asker, who):
+                    self._administrators.add(who.arn)
+        self._authorities, self._trusts = authorities, trusts
+        return self._graph(asker)
+
+    def _try_again(self, graph: Graph, who: Who, roles: set[str], trusts: Mapping[str, object]) -> None:
+        """The steps of a caller that has not changed to roles that have."""
+        steps = self._steps[who.arn]
+        before = {arn: steps.pop(arn) for arn in roles if arn in steps}
+        after = {arn: conditions_of(step) for arn in roles for step in graph.steps_to(who, arn) if arn in trusts}
+        if before or after:
+            steps.update(after)
+            # In the order of the roles, as if all had been worked out at once.
+            self._steps[who.arn] = {arn: steps[arn] for arn in trusts if arn in steps}
+
+    def _graph(self, asker: Asker) -> TrustGraph:
+        found: dict[tuple[str, str], Conditions] = {}
+        for source in self._authorities:
+            for target, conditions in self._steps[source].items():
+                if target != source:
+                    found[source, target] = conditions
+        for target in self._trusts:
+            for source, conditions in self._named[target]:
+                found.setdefault((source, target), conditions)
+        administrators = {arn for arn in self._administrators if arn in self._authorities}
+        reaching = _reaching(found, administrators)
+        edges = [
+            Edge(source, target, conditions, target in administrators or target in reaching)
+            for (source, target), conditions in found.items()
+        ]
+        arns = dict.fromkeys(arn for edge in edges for arn in (edge.source, edge.target))
+        return TrustGraph({arn: _node(asker, arn, administrators, reaching) for arn in arns}, edges)
+
+
 def trust_graph(asker: Asker) -> TrustGraph:
     """The graph of one generation of a sandbox."""
-    asker.read_rights()
-    graph = Graph(asker)
-    found: dict[tuple[str, str], tuple[str, ...]] = {}
-    for who in asker.principals.entities:
-        for step in graph.steps(who):
-            if step.role.arn != who.arn:
-                found[who.arn, step.role.arn] = conditions_of(step)
-    for role in asker.principals.roles:
-        trust = asker.trust(role.arn)
-        for source, conditions in () if trust is None else _named(asker, trust.policy):
-            found.setdefault((source, role.arn), conditions)
-    administrators = {who.arn for who in asker.principals.entities if is_administrator(asker, who)}
-    reaching = _reaching(found, administrators)
-    edges = [
-        Edge(source, target, conditions, target in administrators or target in reaching)
-        for (source, target), conditions in found.items()
-    ]
-    arns = dict.fromkeys(arn for edge in edges for arn in (edge.source, edge.target))
-    return TrustGraph({arn: _node(asker, arn, administrators, reaching) for arn in arns}, edges)
+    return KnownGraph().now(asker, 0)
+
+
+def _changed(before: Mapping[str, Policies], after: Mapping[str, Policies], *, same_minute: bool) -> set[str]:
+    """The ARNs whose policies are not the same any more, also because they ask for the time."""
+    changed = {arn for arn, policies in after.items() if policies is None or policies is not before.get(arn)}
+    if not same_minute:
+        changed.update(arn for arn, policies in after.items() if arn not in changed and _asks_for_time(policies))
+    return changed | (before.keys() - after.keys())
+
+
+def _asks_for_time(policies: Authority | Trust | None) -> bool:
+    if isinstance(policies, Authority):
+        layers = (policies.identity, policies.boundary, *policies.scps)
+    else:
+        layers = () if policies is None else (policies.policy, *policies.membership.rcps)
+    texts = {named.policy.text for layer in layers if layer is not None for named in layer.policies}
+    return any(key in text.lower() for text in texts for key in _KEYS_OF_TIME)
 
 
 def conditions_of(step: Step) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from flask import Request, Response
 from rolecall.expectations.asking import Asker, asking
 from rolecall.expectations.chains import Chains, Graph, chains_between
 from rolecall.expectations.principals import NoSuchNameError
-from rolecall.expectations.trust_graph import Edge, Node, TrustGraph, conditions_of, statements_for, trust_graph
+from rolecall.expectations.trust_graph import Edge, KnownGraph, Node, TrustGraph, conditions_of, statements_for
 from rolecall.sandbox import Sandbox
 from rolecall.storage.oidc_providers import provider_by_arn as oidc_provider
 from rolecall.storage.roles import role_by_name
@@ -32,17 +32,21 @@ _KEPT_SECONDS = 60
 
 _PROVIDERS: Mapping[str, Callable[[Any, str], object]] = {"oidc": oidc_provider, "saml": saml_provider}
 
+_known: WeakKeyDictionary[Sandbox, KnownGraph] = WeakKeyDictionary()
 _kept: WeakKeyDictionary[Sandbox, tuple[int, int, TrustGraph]] = WeakKeyDictionary()
 _working = threading.Lock()
 
 
 def graph_of(sandbox: Sandbox) -> TrustGraph:
-    """The graph of the sandbox as it is now. It is worked out once for each change of who may do what."""
+    """The graph of the sandbox as it is now. After a change of who may do what, only what changed is tried again."""
     with asking(sandbox) as asker, _working:
         minute = int(sandbox.clock.now_seconds()) // _KEPT_SECONDS
         known = _kept.get(sandbox)
         if known is None or known[:2] != (asker.generation, minute):
-            known = _kept[sandbox] = asker.generation, minute, trust_graph(asker)
+            # Taken out, so that nothing half done is left when this fails.
+            working = _known.pop(sandbox, None) or KnownGraph()
+            known = _kept[sandbox] = asker.generation, minute, working.now(asker, minute)
+            _known[sandbox] = working
         return known[2]
 
 
