@@ -7,6 +7,7 @@ import shlex
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from flask import Request, Response
@@ -65,6 +66,8 @@ def _page(sandbox: Sandbox, request: Request, _values: Values) -> Response:
         edges=edges[:_EDGES_LISTED],
         count=len(edges),
         nodes=nodes,
+        # Once for each node: hundreds of edges name the same ones.
+        quoted={arn: quote(arn, errors="replace") for arn in arns},
         with_page=_with_page(sandbox, nodes),
         on_way=on_way,
         ways=ways,
