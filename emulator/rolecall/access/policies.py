@@ -123,6 +123,15 @@ class Trust:
 _NO_ORGANIZATION = Membership()
 
 
+class _Last:
+    """What was last made of a user, a role or an account, in whichever generation. It may not hold any more."""
+
+    def __init__(self) -> None:
+        self.authorities: BoundedCache[tuple[str, str], Authority] = BoundedCache(_GENERATION_LIMIT)
+        self.trusts: BoundedCache[str, Trust] = BoundedCache(_GENERATION_LIMIT)
+        self.organizations: BoundedCache[str, Membership] = BoundedCache(_GENERATION_LIMIT)
+
+
 class PolicyStore:
     """The compiled policies of one generation, and answers that hold for it.
 
@@ -140,6 +149,7 @@ class PolicyStore:
         self.resources: BoundedCache[tuple[object, ...], Any] = BoundedCache(_GENERATION_LIMIT)
         self.pages: BoundedCache[tuple[object, ...], Any] = BoundedCache(_PAGES_LIMIT)
         self.lasting: BoundedCache[tuple[object, ...], Any] = BoundedCache(_LASTING_LIMIT)
+        self._last = _Last()
         # By what was read of all users and roles: how many have changed since.
         self._changed_since_read: dict[str, int] = {}
 
@@ -152,8 +162,17 @@ class PolicyStore:
         store._authorities = self._authorities.without(lambda key, _: key[1] in changed)
         store._trusts = self._trusts.without(lambda _, trust: trust is None or trust.role.entity.entity_id in changed)
         store._organizations = self._organizations.without(lambda _, __: False)
-        store.lasting = self.lasting
+        store._last, store.lasting = self._last, self.lasting
         store._changed_since_read = {what: n + len(changed) for what, n in list(self._changed_since_read.items())}
+        return store
+
+    def after(self, generation: int) -> PolicyStore:
+        """The store of a later generation in which anything may differ. Everything is read again.
+
+        Policies that turn out to be the same are the same objects as here, so they are not compiled again.
+        """
+        store = PolicyStore(generation)
+        store._last, store.lasting = self._last, self.lasting
         return store
 
     def user(self, connection: Connection, user_id: str) -> Authority | None:
@@ -230,9 +249,13 @@ class PolicyStore:
         return False
 
     def _trust(self, connection: Connection, role_arn: str, role: TrustedRole) -> Trust:
-        policy = NamedPolicy(kept_document(role.trust_policy, PolicyKind.TRUST), "trust policy")
-        compiled = compile_policies([policy], PolicyKind.TRUST, principal_ids=role.trust_principal_ids)
-        known = Trust(role, compiled, self.membership(connection, role.entity.account_id))
+        membership = self.membership(connection, role.entity.account_id)
+        known = self._last.trusts.get(role_arn)
+        if known is None or known.role != role or known.membership is not membership:
+            policy = NamedPolicy(kept_document(role.trust_policy, PolicyKind.TRUST), "trust policy")
+            compiled = compile_policies([policy], PolicyKind.TRUST, principal_ids=role.trust_principal_ids)
+            known = Trust(role, compiled, membership)
+            self._last.trusts.put(role_arn, known)
         self._trusts.put(role_arn, known)
         return known
 
@@ -269,15 +292,20 @@ class PolicyStore:
         return gather.customer_policy_document(connection, arn)
 
     def _gathered(self, connection: Connection, entity: Entity, documents: Sequence[Document]) -> Authority:
-        boundary = None
+        limits: list[NamedPolicy] | None = None
         if entity.permissions_boundary_arn is not None:
             text = self.managed_document(connection, entity.permissions_boundary_arn)
             # A boundary that was deleted allows nothing, which is the safe reading.
-            named = [] if text is None else [_managed(entity.permissions_boundary_arn, text, PolicyKind.BOUNDARY)]
-            boundary = compile_policies(named, PolicyKind.BOUNDARY)
-        member = self.membership(connection, entity.account_id)
-        identity = compile_policies(list(_named(documents)), PolicyKind.IDENTITY)
-        return Authority(entity, identity, boundary, member.scps, member.organization_id, member.path)
+            limits = [] if text is None else [_managed(entity.permissions_boundary_arn, text, PolicyKind.BOUNDARY)]
+        member, named = self.membership(connection, entity.account_id), list(_named(documents))
+        known = self._last.authorities.get((entity.kind, entity.entity_id))
+        if known is not None and _is_same(known, entity, named, limits, member):
+            return known
+        boundary = None if limits is None else compile_policies(limits, PolicyKind.BOUNDARY)
+        identity = compile_policies(named, PolicyKind.IDENTITY)
+        made = Authority(entity, identity, boundary, member.scps, member.organization_id, member.path)
+        self._last.authorities.put((entity.kind, entity.entity_id), made)
+        return made
 
     def membership(self, connection: Connection, account_id: str) -> Membership:
         """The organization that an account belongs to; an empty membership for an account without one."""
@@ -291,8 +319,39 @@ class PolicyStore:
                 if any(document.text is not None for level in organization.resource_control for document in level):
                     rcps = tuple(_level(documents, PolicyKind.RCP) for documents in organization.resource_control)
                 known = Membership(organization.organization_id, organization.path, scps, rcps, organization.closed)
+                before = self._last.organizations.get(account_id)
+                if before is not None and _contents(before) == _contents(known):
+                    known = before
+                else:
+                    self._last.organizations.put(account_id, known)
             self._organizations.put(account_id, known)
         return known
+
+
+def _is_same(
+    known: Authority,
+    entity: Entity,
+    identity: list[NamedPolicy],
+    boundary: list[NamedPolicy] | None,
+    member: Membership,
+) -> bool:
+    """Whether an authority was made from these values."""
+    return (
+        known.entity == entity
+        and _policies(known.identity) == identity
+        and _policies(known.boundary) == boundary
+        and known.scps is member.scps
+        and (known.organization_id, known.organization_path) == (member.organization_id, member.path)
+    )
+
+
+def _policies(layer: CompiledPolicies | None) -> list[NamedPolicy] | None:
+    return None if layer is None else list(layer.policies)
+
+
+def _contents(member: Membership) -> tuple[object, ...]:
+    levels = ([_policies(level) for level in levels] for levels in (member.scps, member.rcps))
+    return (member.organization_id, member.path, member.closed, *levels)
 
 
 # Texts of the policies that AWS attaches itself. Storage does not hold them.

@@ -79,6 +79,7 @@ class KnownGraph:
         # By caller and role: the conditions of a step. By role: what else its trust policy lets in.
         self._steps: dict[str, dict[str, Conditions]] = {}
         self._named: dict[str, list[tuple[str, Conditions]]] = {}
+        self._account_ids: set[str] = set()
         self._administrators: set[str] = set()
 
     def now(self, asker: Asker, minute: int) -> TrustGraph:
@@ -90,10 +91,12 @@ class KnownGraph:
         same_minute, self._minute = minute == self._minute, minute
         callers = _changed(self._authorities, authorities, same_minute=same_minute)
         roles = _changed(self._trusts, trusts, same_minute=same_minute)
-        # A sandbox with other accounts has other outside principals, and other objects everywhere.
-        for role_arn in roles:
+        account_ids = {root.account_id for root in asker.principals.roots}
+        # Which principals are outside depends on the accounts, too.
+        for role_arn in roles if account_ids == self._account_ids else trusts:
             trust = trusts.get(role_arn)
             self._named[role_arn] = [] if trust is None else list(_named(asker, trust.policy))
+        self._account_ids = account_ids
         for who in asker.principals.entities:
             if who.arn in callers or len(roles) > _FEW_ROLES:
                 steps = {step.role.arn: conditions_of(step) for step in graph.steps(who)}

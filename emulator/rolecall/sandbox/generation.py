@@ -56,7 +56,7 @@ class Generations:
         return carried
 
     def _read(self, connection: Connection, generation: int) -> IdentityStore:
-        identities = read_identities(connection, generation)
+        identities = read_identities(connection, generation, self._identities)
         # Settings change only with the whole world: by loading a snapshot, or by a reset.
         states = worlds.states(connection)
         self._take_over(identities, settings_in(states, self._declared_settings), states)
