@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -20,10 +22,12 @@ from console_worlds import (
     TWO_ACCOUNTS,
 )
 
+from rolecall.app import application_over
+from rolecall.clock import iso8601
 from rolecall.expectations.asking import asking
 from rolecall.expectations.effective import effective_actions, named_services
 from rolecall.expectations.holders import BadQuestionError
-from rolecall.expectations.trust_graph import is_administrator, statements_for, trust_graph
+from rolecall.expectations.trust_graph import KnownGraph, is_administrator, statements_for, trust_graph
 from rolecall.expectations.trying import Draft, one_action, tried
 from rolecall.policy import NamedPolicy, PolicyKind, parse_policy
 
@@ -221,3 +225,119 @@ def test_assuming_is_about_one_role(asker: Any, resource: str) -> None:
 def test_a_question_is_about_one_known_action(name: str) -> None:
     with pytest.raises(BadQuestionError):
         one_action(name)
+
+
+# A graph that is brought up to date says the same as one that is worked out anew.
+
+
+def _document(action: str, resource: str = "*", **more: Any) -> str:
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _trusting(*names: str, **more: Any) -> str:
+    statement = {"Effect": "Allow", "Principal": {"AWS": list(names)}, "Action": "sts:AssumeRole", **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+OTHER_ACCOUNT = "arn:aws:iam::555566667777:root"
+NEW = f"arn:aws:iam::{HUB}:role/new"
+CHANGES: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("iam", "tag_user", {"UserName": "ana", "Tags": [{"Key": "a", "Value": "b"}]}),
+    ("iam", "create_role", {"RoleName": "new", "AssumeRolePolicyDocument": _trusting(GATEWAY, OTHER_ACCOUNT)}),
+    ("iam", "put_role_policy", {"RoleName": "new", "PolicyName": "all", "PolicyDocument": _document("*")}),
+    ("iam", "update_assume_role_policy", {"RoleName": "new", "PolicyDocument": _trusting(ANA)}),
+    ("iam", "update_assume_role_policy", {"RoleName": "gateway", "PolicyDocument": _trusting(NEW)}),
+    ("iam", "delete_user_policy", {"UserName": "ben", "PolicyName": "own"}),
+    ("iam", "put_user_policy", {"UserName": "ben", "PolicyName": "own", "PolicyDocument": _document("sts:*")}),
+    ("iam", "update_user", {"UserName": "ben", "NewUserName": "bo"}),
+    ("iam", "delete_group_policy", {"GroupName": "operators", "PolicyName": "step-out"}),
+    ("iam", "create_user", {"UserName": "late"}),
+    ("iam", "add_user_to_group", {"UserName": "late", "GroupName": "operators"}),
+    (
+        "iam",
+        "put_group_policy",
+        {"GroupName": "operators", "PolicyName": "o", "PolicyDocument": _document("sts:AssumeRole", NEW)},
+    ),
+    ("iam", "update_assume_role_policy", {"RoleName": "new", "PolicyDocument": _trusting(f"arn:aws:iam::{HUB}:root")}),
+    ("iam", "create_policy", {"PolicyName": "narrow", "PolicyDocument": _document("iam:*")}),
+    (
+        "iam",
+        "put_user_permissions_boundary",
+        {"UserName": "late", "PermissionsBoundary": f"arn:aws:iam::{HUB}:policy/narrow"},
+    ),
+    (
+        "iam",
+        "create_policy_version",
+        {
+            "PolicyArn": f"arn:aws:iam::{HUB}:policy/narrow",
+            "PolicyDocument": _document("sts:*"),
+            "SetAsDefault": True,
+        },
+    ),
+    ("iam", "delete_role_policy", {"RoleName": "new", "PolicyName": "all"}),
+    ("iam", "delete_role", {"RoleName": "new"}),
+    ("iam", "create_role", {"RoleName": "new", "AssumeRolePolicyDocument": _trusting(ANA)}),
+    ("iam", "delete_user_policy", {"UserName": "bo", "PolicyName": "own"}),
+    ("iam", "delete_user", {"UserName": "bo"}),
+    ("organizations", "create_organization", {}),
+    ("organizations", "create_account", {"Email": "a@example.com", "AccountName": "new"}),
+)
+
+
+def test_a_graph_that_follows_the_changes(make_world: Any) -> None:
+    """Beside it, one of a sandbox that remembers nothing: the same database in a new application."""
+    world = make_world(TWO_ACCOUNTS)
+    iam = world.client("iam")
+    iam.create_user(UserName="ben")
+    iam.put_user_policy(UserName="ben", PolicyName="own", PolicyDocument=_document("iam:*"))
+    known, graphs = KnownGraph(), []
+    for service, operation, parameters in CHANGES:
+        with asking(world.application.sandbox) as asker:
+            graphs.append(known.now(asker, 0))
+        getattr(world.client(service), operation)(**parameters)
+        anew = application_over(world.database, world.declared, world.clock)
+        with asking(world.application.sandbox) as asker:
+            now = known.now(asker, 0)
+        with asking(anew.sandbox) as asker:
+            expected = trust_graph(asker)
+        assert list(now.edges) == list(expected.edges), operation
+        assert now.nodes == expected.nodes, operation
+    # The changes that move nothing are few.
+    assert sum(one != other for one, other in pairwise(graphs)) >= 12
+
+
+def test_an_account_that_is_closed_is_outside(make_world: Any) -> None:
+    world = make_world(TWO_ACCOUNTS)
+    organizations, known = world.client("organizations"), KnownGraph()
+    organizations.create_organization()
+    asked = organizations.create_account(Email="a@example.com", AccountName="first")["CreateAccountStatus"]["Id"]
+    world.clock.advance(hours=1)
+    status = organizations.describe_create_account_status(CreateAccountRequestId=asked)["CreateAccountStatus"]
+    named = f"arn:aws:iam::{status['AccountId']}:root"
+    world.client("iam").update_assume_role_policy(RoleName="run", PolicyDocument=_trusting(named))
+    with asking(world.application.sandbox) as asker:
+        assert named not in known.now(asker, 0).nodes
+    organizations.close_account(AccountId=status["AccountId"])
+    with asking(world.application.sandbox) as asker:
+        assert known.now(asker, 0).nodes[named].kind == "outside"
+
+
+def test_policies_that_ask_for_the_time_are_tried_again(make_world: Any) -> None:
+    world = make_world(TWO_ACCOUNTS)
+    until = iso8601(world.clock.now_seconds() + 3600)
+    condition = {"DateLessThan": {"aws:CurrentTime": until}}
+    world.client("iam").update_assume_role_policy(
+        RoleName="gateway", PolicyDocument=_trusting(ANA, Condition=condition)
+    )
+    known, sandbox = KnownGraph(), world.application.sandbox
+
+    def conditions(minute: int) -> list[tuple[str, ...]]:
+        with asking(sandbox) as asker:
+            edges = known.now(asker, minute).edges
+        return [tuple(each.conditions) for each in edges if (each.source, each.target) == (ANA, GATEWAY)]
+
+    assert conditions(0) == [()]
+    world.clock.advance(hours=2)
+    assert conditions(0) == [()]
+    assert conditions(1) == [(f"DateLessThan aws:CurrentTime {until}",)]
