@@ -25,8 +25,8 @@ from rolecall.web.console.pages import ConsoleError, Page, Values, shown
 
 NO_EDGE_MESSAGE = "The first of these can not become the second: the sandbox has no such edge."
 # More than this is no picture that anybody can read. The table and the filter are for more.
-EDGES_DRAWN = 700
-_EDGES_LISTED = 700
+EDGES_DRAWN = 1000
+_EDGES_LISTED = 1000
 _NAMES_OFFERED = 300
 # A trust policy may ask for the time, and nothing tells when that changes an edge.
 _KEPT_SECONDS = 60
