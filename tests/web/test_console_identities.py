@@ -106,7 +106,10 @@ def test_a_question_that_cannot_be_asked_is_reported(browser: Any, action: str) 
 
 def test_groups_and_providers_have_pages(browser: Any) -> None:
     assert "Members ana" in text_at(browser, f"{ONE}{quote(OPERATORS)}")
-    assert "Audiences sts.amazonaws.com" in text_at(browser, f"{ONE}{quote(GITHUB)}")
+    text = text_at(browser, f"{ONE}{quote(GITHUB)}")
+    assert "token.actions.githubusercontent.com OpenID Connect provider" in text
+    assert " Issuer https://token.actions.githubusercontent.com " in text
+    assert "Audiences sts.amazonaws.com" in text
 
 
 def test_a_service_linked_role_is_marked(two: Any, browser: Any) -> None:

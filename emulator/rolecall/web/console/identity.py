@@ -156,10 +156,11 @@ def _oidc(_sandbox: Sandbox, connection: Connection, arn: Arn) -> Identity | Non
     provider = oidc_provider(connection, str(arn))
     if provider is None:
         return None
-    found = Identity(provider.arn, "OpenID Connect provider", provider.url, provider.account_id)
+    name = arn.resource.partition("/")[2]
+    found = Identity(provider.arn, "OpenID Connect provider", name, provider.account_id)
     sources = {"discovery": "the issuer's own, fetched", "declared": "from the sandbox file", "own": "Rolecall's own"}
     found.facts = [
-        ("Issuer", f"https://{provider.url}"),
+        ("Issuer", provider.url),
         ("Created", iso8601(provider.created_at_seconds)),
         ("Audiences", ", ".join(provider.client_ids) or "none"),
         ("Thumbprints", ", ".join(provider.thumbprints) or "none"),

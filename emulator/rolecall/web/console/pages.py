@@ -9,6 +9,7 @@ from typing import Any
 from flask import Request, Response, g, make_response, redirect, render_template
 
 from rolecall.sandbox import Sandbox
+from rolecall.web.console.tables import titled
 from rolecall.web.console_door import CONSOLE_PATH
 
 Values = Mapping[str, str]
@@ -45,7 +46,7 @@ class ConsoleError(Exception):
 
 def shown(template: str, status: int = 200, **values: Any) -> Response:
     """A page from a template of the console."""
-    text = render_template(f"console/{template}", console=CONSOLE_PATH, **values)
+    text = render_template(f"console/{template}", console=CONSOLE_PATH, titled=titled, **values)
     # A client may have sent half of a surrogate pair, which UTF-8 cannot hold.
     return make_response(text.encode("utf-8", "replace"), status)
 
