@@ -154,7 +154,11 @@ def look_at_every_page(browser: Any, sandbox: Any, pages: Mapping[str, str], *, 
 def test_every_page_fits_and_loads_only_what_it_may(
     browser: Any, sandbox: Any, dark: bool, pytestconfig: pytest.Config
 ) -> None:
-    look_at_every_page(browser, sandbox, PAGES, dark=dark, folder=pytestconfig.getoption("--screenshots"))
+    with pytest.raises(ClientError) as caught:
+        sandbox.client("iam", user="ana").get_role(RoleName="gateway")
+    refusal = f"/decisions/{caught.value.response['ResponseMetadata']['RequestId']}"
+    pages = {**PAGES, "refusal": refusal}
+    look_at_every_page(browser, sandbox, pages, dark=dark, folder=pytestconfig.getoption("--screenshots"))
 
 
 def test_the_graph_is_drawn_and_an_edge_leads_to_its_statement(browser: Any, sandbox: Any) -> None:

@@ -65,11 +65,13 @@ function drawNode(place, node, svg) {
   const { x, y, width, height } = place;
   const { label, kind, admin, page } = node.dataset;
   const about = `${kind} ${label}${admin ? ", administrator" : ""}`;
+  // The account stands below, so that a long name is not cut for it.
+  const [, account, name] = label.match(/^([0-9]{12}):((?:user|role)\/.*)$/s) ?? [null, "", label];
   const made = page ? link(svg, page, about) : element("g", {}, svg);
   made.setAttribute("class", `node ${kind}${admin ? " admin" : ""}`);
   element("rect", { x: x - width / 2, y: y - height / 2, width, height, rx: kind === "role" ? 6 : 18 }, made);
-  element("text", { x, y: y - 2, "text-anchor": "middle" }, made).textContent = shortened(label, 26);
-  const below = admin ? `${kind}, administrator` : kind;
+  element("text", { x, y: y - 2, "text-anchor": "middle" }, made).textContent = shortened(name, 28);
+  const below = [kind, account, admin && "administrator"].filter(Boolean).join(", ");
   element("text", { x, y: y + 13, "text-anchor": "middle", class: "kind" }, made).textContent = below;
 }
 
