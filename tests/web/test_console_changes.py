@@ -149,6 +149,18 @@ def test_a_trust_policy_has_to_name_the_caller(two: Any, browser: Any) -> None:
     assert sts.assume_role(RoleArn=run, RoleSessionName="session")["Credentials"]
 
 
+def test_a_role_that_is_not_there_has_to_be_made(two: Any, browser: Any) -> None:
+    missing = f"arn:aws:iam::{HUB}:role/missing"
+    two.client("iam").put_user_policy(
+        UserName="ana", PolicyName="more", PolicyDocument=document(allow("sts:AssumeRole", missing))
+    )
+    sts = two.client("sts", "ana")
+    page = page_of(browser, sts.assume_role, RoleArn=missing, RoleSessionName="session")
+    assert changes(page) == ["There is no role with this ARN. Create it with a trust policy that has this statement."]
+    two.client("iam").create_role(RoleName="missing", AssumeRolePolicyDocument=document(*statements(page)))
+    assert sts.assume_role(RoleArn=missing, RoleSessionName="session")["Credentials"]
+
+
 def test_the_simulator_gets_the_condition_keys_of_the_call(two: Any, browser: Any) -> None:
     near = allow("iam:TagUser", Condition={"StringEquals": {"aws:RequestTag/a": "b"}})
     two.client("iam").put_user_policy(UserName="ana", PolicyName="near", PolicyDocument=document(near))

@@ -18,6 +18,7 @@ Json = Mapping[str, Any]
 
 _FEDERATED = {"sts:assumerolewithwebidentity", "sts:assumerolewithsaml"}
 _PROVIDER = "aws:FederatedProvider"
+NO_ROLE_MESSAGE = "There is no role with this ARN. Create it with a trust policy that has this statement."
 # Where the statement goes, in each layer.
 _NARROWED = "Narrow it, so that it does not match this request."
 # The policies of a session end with it.
@@ -128,6 +129,9 @@ def _allowed(layer: Json, evaluation: Json, principal_arn: str) -> Change:
     place = _PLACES[kind].format(
         policies=listed_values(layer["policies"]) or "empty", target=layer.get("target") or "the account"
     )
+    if kind == "trust" and not layer["policies"]:
+        # Every role has a trust policy.
+        return Change(kind, (NO_ROLE_MESSAGE,), _statement(kind, evaluation, principal_arn))
     # There may be several scope-down policies, each a layer with one policy.
     title = layer["policies"][0] if kind == "scope-down" else f"the {LAYER_TITLES[kind]}"
     text = f"No statement of {title} allows it. {place}"

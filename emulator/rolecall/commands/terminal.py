@@ -26,6 +26,8 @@ ALWAYS, NEVER, AUTO = "always", "never", "auto"
 LEAST_TABLE_COLUMNS = 120
 # What stands before the text of a line: its further parts begin under the text.
 _LABEL = re.compile(r"(request|asked|by|from|answered|authorization id|encoded message|console) +")
+# A line of JSON: people copy it, and a break within a text would spoil it. A terminal wraps it without one.
+_JSON = re.compile(r' +[]["{}]')
 _LIBRARY = "rolecall.commands.rich_output"
 _BAR_AFTER_SECONDS = 1.0
 
@@ -106,9 +108,9 @@ def wrapped(line: str, columns: int) -> list[str]:
     """A line in parts that fit. Each further part is indented under the text of the first.
 
     A word such as an ARN is broken only when it does not fit by itself. An address is never broken, so that it stays a
-    link.
+    link. A line of JSON stays whole.
     """
-    if len(line) <= columns:
+    if len(line) <= columns or _JSON.match(line):
         return [line]
     label = _LABEL.match(line)
     indent = label.end() if label else len(line) - len(line.lstrip(" ")) + 2
