@@ -113,6 +113,9 @@ def test_an_address_stays_a_link() -> None:
 
 def test_parts_of_a_labelled_line_begin_under_its_text() -> None:
     assert wrapped("asked    one two three four", 20) == ["asked    one two", "      three four"]
+    # People copy JSON, and a break within a text would spoil it.
+    for whole in ('         "AWS": "arn:aws:iam::111122223333:user/admin"', "       {", '       "Resource": "*"'):
+        assert wrapped(whole, 20) == [whole]
     assert wrapped("    by one two three four", 20) == ["    by one two three", "      four"]
 
 
