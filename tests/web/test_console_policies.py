@@ -318,7 +318,7 @@ def test_the_simulator_takes_a_service_resources_and_condition_keys(browser: Any
 
 def test_many_actions_are_cut(browser: Any) -> None:
     page = browser.get(f"{CONSOLE}/simulator?principal=user/ana&action=*")
-    assert page.text.count("<tr><td>") == 300
+    assert page.text.count("<tr><td ") == 300
     assert "Only the first 300 are shown." in page.text
 
 
