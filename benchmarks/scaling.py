@@ -24,20 +24,19 @@ class Cost(NamedTuple):
 # A "first" call is the first one of its caller at a process since rights have changed.
 KINDS = ("GetCallerIdentity", "AssumeRole", "GetRole", "PutRolePolicy")
 FIRST = " first"
-# From scaling_costs.py, on two processors that other work kept busy (load average 12 to 15). Times are processor times,
+# From scaling_costs.py, on two processors that other work kept busy (load average 8 to 10). Times are processor times,
 # the smallest ones of three runs, because other work can only add to them. Round trips are counted, so they are exact.
-# They were counted again after rows were kept; the times are older, and so a little too long.
 COSTS: Mapping[str, Cost] = {
-    "GetCallerIdentity": Cost(195, 43, 1),
-    "AssumeRole": Cost(507, 89, 1),
-    "GetRole": Cost(326, 85, 1),
-    "PutRolePolicy": Cost(4651, 1622, 8),
-    "GetCallerIdentity first": Cost(2414, 1370, 9),
-    "AssumeRole first": Cost(3261, 2000, 14),
-    "GetRole first": Cost(3409, 2500, 15),
+    "GetCallerIdentity": Cost(170, 39, 1),
+    "AssumeRole": Cost(328, 57, 1),
+    "GetRole": Cost(183, 36, 1),
+    "PutRolePolicy": Cost(1889, 558, 8),
+    "GetCallerIdentity first": Cost(956, 385, 9),
+    "AssumeRole first": Cost(1298, 727, 14),
+    "GetRole first": Cost(937, 511, 15),
 }
 # Of a write: how long it has the lock for writers when no network is between, and its round trips in that time.
-WRITE_HOLDS_MICROSECONDS = 14_562.0
+WRITE_HOLDS_MICROSECONDS = 7322.0
 WRITE_ROUND_TRIPS = 7
 
 # A busy processor above this share makes calls wait.

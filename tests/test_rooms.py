@@ -49,7 +49,7 @@ ROOMS: Mapping[str, set[str]] = {
     "signing": {"errors", "http", "clock", "caches", "quick_values"},
     "sessions": {"errors", "clock", "arns", "principals", "ids", "issuers", "caches", "quick_values"},
     "policy": {"arns", "principals", "caches", "printable", "quick_values"},
-    "advice": {"policy", "data"},
+    "advice": {"policy", "data", "caches"},
     "storage": {"errors", "clock", "folders", "arns", "principals", "ids", "caches", "printable", "quick_values"},
     "access": LEAVES | {"policy", "storage", "data"},
     "identities": LEAVES | {"policy", "sessions", "storage", "access"},

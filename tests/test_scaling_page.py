@@ -45,8 +45,8 @@ def test_the_limits_that_the_page_names(scaling: Any) -> None:
     assert f"may have {most_changes:.1%} of changes".replace("%", " %") in page
     assert f"at most {scaling.WRITE_HOLDS_MICROSECONDS / 1000:.0f} ms" in page
     assert f"and for {scaling.WRITE_ROUND_TRIPS} round trips" in page
-    assert scaling.need_of(scaling.changing(scaling.TEAM, 0.0)).workers == 3
-    assert "three processes are enough" in page
+    assert scaling.need_of(scaling.changing(scaling.TEAM, 0.0)).workers == 2
+    assert "two processes are enough" in page
     assert 100 // scaling.CONNECTIONS_OF_A_WORKER == 16
     assert "more than 16 workers" in page
 

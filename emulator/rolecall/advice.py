@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Literal
 
+from rolecall.caches import remembered
 from rolecall.data import (
     Action,
     actions,
@@ -123,7 +124,7 @@ def _on_statement(statement: Statement, entries: Sequence[str], policy: Policy) 
 # Actions
 
 
-@lru_cache(maxsize=_PATTERNS_KEPT)
+@remembered(_PATTERNS_KEPT)
 def _meaning(entry: str) -> _Meaning:
     """What an Action entry means, which is given in lower case."""
     prefix, _, name = entry.partition(":")
@@ -341,6 +342,6 @@ def _is_allowed(action: str, policy: Policy) -> bool:
     )
 
 
-@lru_cache(maxsize=_PATTERNS_KEPT)
+@remembered(_PATTERNS_KEPT)
 def _entry_test(entry: str) -> Test:
     return glob(wildcards(entry))

@@ -11,13 +11,14 @@ from botocore.exceptions import ClientError
 from served import FIRST_ACCOUNT, Server, run_rolecall
 
 
-def test_an_account_comes_into_a_running_sandbox_and_out_again(make_server: Callable[..., Server]) -> None:
+@pytest.mark.parametrize("option", ["--into", "--endpoint"])
+def test_an_account_comes_into_a_running_sandbox_and_out_again(make_server: Callable[..., Server], option: str) -> None:
     server = make_server()
     before = run_rolecall(server.folder, "export", "--format", "account-details", "--from", server.url)
     details = json.loads(before.stdout)
     details["UserDetailList"] = [each for each in details["UserDetailList"] if each["UserName"] == "developer"]
     (server.folder / "account.json").write_text(json.dumps(details), encoding="utf-8")
-    done = run_rolecall(server.folder, "import", "account.json", "--into", server.url)
+    done = run_rolecall(server.folder, "import", "account.json", option, server.url)
     assert (done.returncode, done.stdout) == (0, "")
     [line] = [line for line in done.stderr.splitlines() if "user developer" in line]
     key_id, secret = line.split()[-2:]

@@ -20,7 +20,14 @@ from rolecall.importing.written import UnimportableError
 @output_option("Write the sandbox file to FILE, which only you can read.")
 @click.option("--account", metavar="ID", default=None, help="Account of templates and plans that do not name it.")
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="Value that a template does not tell.")
-@click.option("--into", metavar="URL", default=None, help="Load it into the sandbox of this running server instead.")
+@click.option(
+    "--into",
+    "--endpoint",
+    "into",
+    metavar="URL",
+    default=None,
+    help="Load it into the sandbox of this running server instead.",
+)
 def command(files: Sequence[str], output: str, account: str | None, given: Sequence[str], into: str | None) -> None:
     """Make a sandbox file from files about real accounts.
 

@@ -106,7 +106,7 @@ def _tell_of_server(
         _tell({name: unused[name] for name in UNUSED_MEMBERS}, unused_notes)
         return
     if policy is None:
-        raise UnusableError(answer["notes"][0].removesuffix(".") + (" since then" if since else ""))
+        raise UnusableError(answer["notes"][0].removesuffix("."))
     _tell(_in_order(policy), [*answer["notes"], *_unused_line(unused)])
 
 

@@ -50,7 +50,7 @@ def _answer(
     notes = list(found.notes)
     if found.policy is None:
         callers = [] if traffic.kinds else decisions.store.callers()
-        notes.insert(0, f"{room.why_no_policy(traffic, found, callers)}.")
+        notes.insert(0, f"{room.why_no_policy(traffic, found, callers)}{' since then' if since else ''}.")
     answer: dict[str, Any] = {
         "principal": principal,
         "calls": found.calls,
