@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from _pytest.pytester import SysModulesSnapshot
 
 
 def run_in_process(project: pytest.Pytester, *arguments: Any) -> pytest.RunResult:
@@ -16,14 +17,20 @@ def run_in_process(project: pytest.Pytester, *arguments: Any) -> pytest.RunResul
     twice.
     """
     loaded: dict[str, ModuleType] = {}
+    forget = SysModulesSnapshot.restore
 
-    class Keeping:
-        def pytest_unconfigure(self) -> None:
-            loaded.update(sys.modules)
+    def forget_after_note(snapshot: SysModulesSnapshot) -> None:
+        # The last moment: the plugin may load modules until the very end of the run.
+        loaded.update(sys.modules)
+        forget(snapshot)
 
-    result = project.runpytest_inprocess(*arguments, plugins=[Keeping()])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SysModulesSnapshot, "restore", forget_after_note)
+        result = project.runpytest_inprocess(*arguments)
     for name, module in loaded.items():
         is_of_project = str(getattr(module, "__file__", None) or "").startswith(str(project.path))
         if not is_of_project and name not in sys.modules:
             sys.modules[name] = module
+    # The fixture returns to its own snapshot when the test ends.
+    project._sys_modules_snapshot = SysModulesSnapshot()
     return result

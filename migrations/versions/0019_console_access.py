@@ -32,9 +32,6 @@ def upgrade() -> None:
         sa.Column("target_id", sa.String(length=34), nullable=False),
         sa.Column("account_id", sa.String(length=12), nullable=True),
         sa.Column("organization_id", sa.String(length=34), nullable=True),
-        sa.CheckConstraint(
-            "(account_id IS NULL) <> (organization_id IS NULL)", name=op.f("ck_console_authorizations_one_target")
-        ),
         sa.ForeignKeyConstraint(
             ["account_id"],
             ["accounts.account_id"],

@@ -46,13 +46,13 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_key_is_made_before_the_transaction(way: str, world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    begin, generate = Database._transaction, rsa.generate_private_key
+    begin, generate = Database._noting, rsa.generate_private_key
     open_transactions: list[Database] = []
     seen: list[int] = []
 
     @contextmanager
-    def counted(database: Database) -> Iterator[Any]:
-        with begin(database) as connection:
+    def counted(database: Database, begun: Any) -> Iterator[Any]:
+        with begin(database, begun) as connection:
             open_transactions.append(database)
             try:
                 yield connection
@@ -63,7 +63,7 @@ def test_a_key_is_made_before_the_transaction(way: str, world: Any, monkeypatch:
         seen.append(len(open_transactions))
         return generate(*arguments)
 
-    monkeypatch.setattr(Database, "_transaction", counted)
+    monkeypatch.setattr(Database, "_noting", counted)
     monkeypatch.setattr(rsa, "generate_private_key", noted)
     WAYS[way](world)
     assert seen == [0]

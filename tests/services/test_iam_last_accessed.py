@@ -403,18 +403,18 @@ def test_a_hundred_services_are_a_page(iam: Any) -> None:
 
 def test_the_log_is_read_before_the_transaction_begins(world: Any, iam: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
-    read, begin = world.log.store.accesses, world.database.transaction
+    read, write = world.log.store.accesses, world.database.write
 
     def reading(*arguments: Any) -> Any:
         steps.append("log")
         return read(*arguments)
 
-    def beginning() -> Any:
+    def writing(work: Any) -> Any:
         steps.append("transaction")
-        return begin()
+        return write(work)
 
     monkeypatch.setattr(world.log.store, "accesses", reading)
-    monkeypatch.setattr(world.database, "transaction", beginning)
+    monkeypatch.setattr(world.database, "write", writing)
     iam.generate_service_last_accessed_details(Arn=f"{ARN}:user/bob")
     assert steps == ["log", "transaction"]
 

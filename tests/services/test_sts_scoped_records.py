@@ -18,6 +18,7 @@ from rolecall import Rolecall
 from rolecall.call_log.cloudtrail import cloudtrail_record, cloudtrail_records
 from rolecall.call_log.shown import call_as_json, explained_as_json, explained_lines
 from rolecall.call_log.writer import DecisionLog
+from rolecall.http import HttpRequest
 from rolecall.ids import Identifiers, authorization_id
 from rolecall.principals import Caller, Principal, Session, SessionContents
 from rolecall.sessions.credentials import SessionRequest, issue, open_session
@@ -298,7 +299,7 @@ def test_the_sign_in_page_keeps_layers_and_life(make_world: Any) -> None:
     with pytest.raises(SignInError, match="credentials from GetScopedCredentials"):
         sign_in.sign_in_token(*keys, 3600)
     token, _caller = sign_in.sign_in_token(*keys, None)
-    session, seconds = sign_in.console_session(token)
+    session, seconds = sign_in.console_session(token, HttpRequest("GET", "/federation", "", {}, b""))
     assert seconds <= 1800
     visitor = sign_in.visitor(session)
     assert visitor is not None

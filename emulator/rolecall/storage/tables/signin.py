@@ -91,7 +91,6 @@ console_authorizations = table(
         Column("target_id", String(34), primary_key=True),
         Column("account_id", String(12), cascade("accounts.account_id"), nullable=True),
         Column("organization_id", String(34), cascade("organizations.organization_id"), nullable=True),
-        CheckConstraint("(account_id IS NULL) <> (organization_id IS NULL)", name="one_target"),
     ],
 )
 
