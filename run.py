@@ -28,7 +28,7 @@ EXTRAS = {"test": ["test"], "browser": ["browser", "test"], "lint": ["lint", "te
 BROWSER_TESTS = ["tests/e2e/test_console_browser.py", "tests/e2e/test_console_contents_browser.py"]
 # By the options of "run.py test". docs/contributing.md says which tests each runs. That page and the README repeat
 # the durations, and a test compares them with these.
-TEST_DURATIONS = {"": "11 minutes", "--quick": "90 seconds", "--all": "2 hours"}
+TEST_DURATIONS = {"": "6 minutes", "--quick": "90 seconds", "--all": "2 hours"}
 
 
 class SetupError(Exception):

@@ -194,8 +194,13 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
     if not path.startswith("/") or (prefixed and prefixed not in services):
         raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
     find = routes.find_spanning if request.path_is_rebuilt else routes.find
+    first = path[1:].partition("/")[0]
     for name in names:
-        found = find(_tree(name), request.method, path, query)
+        tree = _tree(name)
+        # Most of the services that share a signing name have no path that begins like this one.
+        if first not in tree.literals and tree.label is None:
+            continue
+        found = find(tree, request.method, path, query)
         if found:
             if name == _CHIME and _VOICE in names and found.operation_name in _of_both():
                 name = _CHIME if _is_for_chime_alone(found.operation_name, query, request.body) else _VOICE
