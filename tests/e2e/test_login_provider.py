@@ -13,14 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 import botocore.credentials
 import pytest
 from botocore.session import Session
-from cryptography.hazmat.primitives.asymmetric import ec, utils
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_der_private_key,
-)
+from clients.curves import Curve
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from signin_calls import ACCOUNT, SAME_DEVICE, WORLD, Program, authorize_url, claims_of, needs_the_model, token_input
 
 from rolecall import Rolecall
@@ -32,29 +27,6 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(botocore.credentials, "LoginProvider"), reason="botocore does not know aws login"),
 ]
 USER = f"arn:aws:iam::{ACCOUNT}:user/team/ana"
-
-
-class Curve:
-    """What botocore uses of awscrt's elliptic curves, which not every machine has."""
-
-    def __init__(self, key: Any) -> None:
-        self._key = key
-
-    @classmethod
-    def new_key_from_der_data(cls, data: bytes) -> Curve:
-        return cls(load_der_private_key(data, None))
-
-    def get_public_coords(self) -> tuple[bytes, bytes]:
-        numbers = self._key.public_key().public_numbers()
-        return numbers.x.to_bytes(32, "big"), numbers.y.to_bytes(32, "big")
-
-    def sign(self, digest: bytes) -> bytes:
-        signature: bytes = self._key.sign(digest, ec.ECDSA(utils.Prehashed(SHA256())))
-        return signature
-
-    @staticmethod
-    def decode_der_signature_to_padded_pair(signature: bytes, pad_to: int) -> bytes:
-        return b"".join(each.to_bytes(pad_to, "big") for each in utils.decode_dss_signature(signature))
 
 
 @pytest.fixture
