@@ -107,7 +107,7 @@ ENDED = ("NotFoundException", "The meeting has ended")
 
 def test_an_unknown_meeting_and_an_ended_one_have_the_recorded_messages(meetings: Meetings) -> None:
     unknown = "00000000-0000-4000-8000-000000000000"
-    expected = ("NotFoundException", f"Meeting {unknown} not found")
+    expected = ("NotFoundException", f"Meeting <{unknown}> not found")
     assert meetings.refused("GetMeeting", MeetingId=unknown) == expected
     assert meetings.refused("CreateAttendee", MeetingId=unknown, ExternalUserId="ana") == expected
     meeting_id = meetings.made()
@@ -163,7 +163,7 @@ def test_a_day_after_its_end_nothing_is_left_of_a_meeting(meetings: Meetings) ->
     meetings.attendee(meeting_id)
     meetings.clock.advance(DAY + 301)
     meetings.made()
-    assert meetings.refused("GetMeeting", MeetingId=meeting_id)[1] == f"Meeting {meeting_id} not found"
+    assert meetings.refused("GetMeeting", MeetingId=meeting_id)[1] == f"Meeting <{meeting_id}> not found"
     with meetings.world.database.snapshot() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM resources").scalar() == 1
 
@@ -319,7 +319,7 @@ def test_a_join_token_is_kept_apart_and_belongs_to_one_attendee(meetings: Meetin
 def test_an_attendee_belongs_to_one_meeting(meetings: Meetings) -> None:
     meeting_id, other = meetings.made(), meetings.made(ClientRequestToken="two")
     ana = meetings.attendee(meeting_id)
-    absent = ("NotFoundException", f"Attendee {ana['AttendeeId']} not found")
+    absent = ("NotFoundException", f"Attendee <{ana['AttendeeId']}> not found")
     named = {"MeetingId": other, "AttendeeId": ana["AttendeeId"]}
     assert meetings.refused("GetAttendee", **named) == absent
     assert meetings.refused("DeleteAttendee", **named) == absent

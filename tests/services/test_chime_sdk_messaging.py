@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -44,6 +45,13 @@ def test_a_channel_has_the_defaults_of_the_reference(chat: Chat) -> None:
     }
     assert chat.members(arn) == ["ana"]
     assert chat.call("DescribeChannelModerator", "ana", ChannelArn=arn, ChannelModeratorArn="ana")
+
+
+def test_a_channel_whose_id_nobody_chose_has_64_hexadecimal_digits(chat: Chat) -> None:
+    """Recorded: amazon-chime-sdk-js, issue 1355."""
+    made = chat.channel(), chat.channel()
+    assert all(re.fullmatch(rf"{chat.instance}/channel/[0-9a-f]{{64}}", arn) for arn in made)
+    assert made[0] != made[1]
 
 
 def test_an_id_is_unique_in_its_app_instance_and_a_token_makes_one_channel(chat: Chat) -> None:

@@ -168,6 +168,25 @@ def test_rest_answers_have_the_status_of_the_model() -> None:
     assert (gone.status, gone.body) == (204, b"")
 
 
+@pytest.mark.parametrize(
+    ("service", "name"),
+    [
+        ("chime-sdk-meetings", "BatchUpdateAttendeeCapabilitiesExcept"),
+        ("chime-sdk-meetings", "StartMeetingTranscription"),
+        ("chime-sdk-meetings", "StopMeetingTranscription"),
+        ("chime-sdk-media-pipelines", "UpdateMediaInsightsPipelineStatus"),
+        ("chime-sdk-messaging", "AssociateChannelFlow"),
+        ("sso", "Logout"),
+    ],
+)
+def test_an_operation_without_output_answers_an_empty_body(service: str, name: str) -> None:
+    """Smithy, AWS restJson1: without output an empty payload; with an output of no members, an empty object."""
+    http = encode_answer(load_service(service).operation(name), {}, PLAIN_REQUEST, "id")
+    assert (http.status, http.body) == (200, b"")
+    redacted = encode_answer(load_service("chime").operation("RedactRoomMessage"), {}, PLAIN_REQUEST, "id")
+    assert (redacted.status, redacted.body) == (200, b"{}")
+
+
 def test_an_answer_with_members_is_never_sent_as_204() -> None:
     operation = load_service("chime").operation("PutRetentionSettings")
     answer = {"InitiateDeletionTimestamp": 1_700_000_000.25}

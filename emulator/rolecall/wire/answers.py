@@ -90,6 +90,9 @@ def _rest_answer(operation: Operation, values: Mapping[str, Any]) -> HttpAnswer:
         # HTTP allows no body with 204. An answer with members is sent with 200, which every SDK accepts as well.
         if operation.status == 204:
             return HttpAnswer(204, b"", JSON_TYPE) if body == "{}" else HttpAnswer(200, body.encode("ascii"), JSON_TYPE)
+        if not operation.has_output:
+            # Smithy, AWS restJson1: an empty payload. An output of no members is an empty object.
+            return HttpAnswer(operation.status, b"", JSON_TYPE)
         return HttpAnswer(operation.status, body.encode("ascii"), JSON_TYPE)
     return _located_answer(operation, values)
 
@@ -151,6 +154,7 @@ class _Resolved:
     status: int
     body_code: str
     members: frozenset[str]
+    modelled: bool = False
 
 
 def _resolve(service_name: str, code: str) -> _Resolved:
@@ -176,7 +180,7 @@ def _speaks_json(service_name: str) -> bool:
 
 
 def _modelled(error: ServiceError) -> _Resolved:
-    return _Resolved(error.code, error.status, error.body_code, error.members)
+    return _Resolved(error.code, error.status, error.body_code, error.members, modelled=True)
 
 
 def error_status(service_name: str, code: str) -> int:
@@ -230,8 +234,9 @@ def encode_error(service_name: str, error: AwsError, request_id: str, request: H
 
 def _rest_error(resolved: _Resolved, status: int, message: str, request_id: str) -> HttpAnswer:
     body = f'{{"Code":{quoted(resolved.body_code)},"Message":{quoted(message)}'
-    if "RequestId" in resolved.members:
-        body += f',"RequestId":{quoted(request_id)}'
+    if resolved.modelled:
+        # Recorded, amazon-chime-sdk-js issue 1569. Some of the models do not have these two members.
+        body += f',"RequestId":{quoted(request_id)},"Resource":null'
     return _error_answer(resolved, status, body + "}")
 
 

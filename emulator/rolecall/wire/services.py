@@ -26,7 +26,8 @@ class Operation:
     """One operation, compiled. Member names are the model's.
 
     ``input_paths`` and ``output_paths`` also list members inside other members. ``signed`` is false for an operation
-    without SigV4. ``output_enums`` has the values of the answer's members that are enumerations, or lists of them.
+    without SigV4. ``has_output`` is true for an output without members, too. ``output_enums`` has the values of the
+    answer's members that are enumerations, or lists of them.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Operation:
     # The names of the query string that may have several values.
     query_lists: frozenset[str]
     required_members: tuple[str, ...]
+    has_output: bool
     output_members: tuple[str, ...]
     output_paths: frozenset[tuple[str, ...]]
     output_enums: Mapping[str, tuple[str, ...]]
@@ -124,6 +126,7 @@ def _compile(service: Service, model: Model, name: str) -> Operation:
             m.wire_name for m in inputs.values() if m.location == "querystring" and m.shape.type == "list"
         ),
         required_members=tuple(member for member in inputs if given and member in given.required),
+        has_output=answered is not None,
         output_members=tuple(outputs),
         output_paths=frozenset(_member_paths(answered, _ANSWER_MEMBER_DEPTH)),
         output_enums=_enums(outputs),

@@ -24,7 +24,7 @@ ATTENDEE = Kind(
     "AttendeeId",
     parent=MEETING,
     secret_member="JoinToken",  # noqa: S106 - the name of a member
-    absent_message="{noun} {id} not found",
+    absent_message="{noun} <{id}> not found",
 )
 
 get(ATTENDEE, "GetAttendee")

@@ -22,9 +22,10 @@ UNUSED_SECONDS = 5 * 60
 # Developer Guide, Using media replication.
 MAXIMUM_REPLICAS = 4
 
-# Both messages are recorded: amazon-chime-sdk-js issue 1569, aws-sdk-js issue 3328.
+# Both messages are recorded, the first with its angle brackets: amazon-chime-sdk-js issues 786 and 1569, aws-sdk-js-v3
+# issue 5705; aws-sdk-js issue 3328.
 MEETING = kind_with_arn(
-    SERVICE, "meeting", "MeetingId", absent_message="{noun} {id} not found", ended_message="The meeting has ended"
+    SERVICE, "meeting", "MeetingId", absent_message="{noun} <{id}> not found", ended_message="The meeting has ended"
 )
 
 get(MEETING, "GetMeeting")

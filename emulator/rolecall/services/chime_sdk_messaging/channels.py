@@ -88,7 +88,7 @@ def create_channel(
         return {"ChannelArn": before.content["ChannelArn"]}
     if ElasticChannelConfiguration is not None:
         _check_elastic(call, Mode, MemberArns)
-    channel_id = f"{instance.resource_id}/{ChannelId or call.ids.uuid()}"
+    channel_id = f"{instance.resource_id}/{ChannelId or _new_id(call)}"
     asked = {"Metadata": Metadata, ELASTIC: ElasticChannelConfiguration, "ExpirationSettings": ExpirationSettings}
     arn = CHANNEL.arn(call, channel_id)
     content = new_channel(arn, Name, Mode, Privacy, ChimeBearer, asked, call.now_seconds)
@@ -113,6 +113,11 @@ def create_channel(
         }
         announce(call, channel, "CREATE_CHANNEL_MEMBERSHIP", payload)
     return {"ChannelArn": content["ChannelArn"]}
+
+
+def _new_id(call: Call) -> str:
+    """Recorded, amazon-chime-sdk-js issue 1355: 64 hexadecimal digits."""
+    return call.ids.noise(32).hex()
 
 
 def _check_elastic(call: Call, mode: str, member_arns: Sequence[str]) -> None:
