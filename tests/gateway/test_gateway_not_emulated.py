@@ -148,7 +148,8 @@ def test_the_body_of_a_chime_refusal_says_forbidden(worlds: Any, denied_as_aws_s
         headers, body = seen[0]
         assert (status, answered) == (403, code)
         assert headers["x-amzn-ErrorType"] == code
-        assert body == {"Code": body_code, "Message": message}
+        request_id = headers["x-amzn-RequestId"]
+        assert body == {"Code": body_code, "Message": message, "RequestId": request_id, "Resource": None}
 
 
 @pytest.mark.parametrize("operation", CHIME)
