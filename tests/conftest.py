@@ -201,17 +201,15 @@ def _cheap_password_hashing() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _no_outside_credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keeps the developer's own AWS configuration out of every test."""
+@pytest.fixture(autouse=True)
+def _no_outside_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keeps the developer's own AWS configuration out of every test, and what an earlier test left behind."""
     empty = str(tmp_path_factory.getbasetemp() / "no-such-file")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in _OUTSIDE_CREDENTIALS:
-            patch.delenv(name, raising=False)
-        patch.setenv("AWS_CONFIG_FILE", empty)
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", empty)
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        yield
+    for name in _OUTSIDE_CREDENTIALS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", empty)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", empty)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def sandbox(tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-def signed_in(sandbox: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def signed_in(sandbox: Any, tmp_path: Path) -> Iterator[Path]:
     """The cache of a program that signed in, and the profile. Its credentials have expired."""
     program, url = Program(), sandbox.endpoint_url
     asked = authorize_url().replace(ENDPOINT_URL, url)
@@ -66,13 +66,15 @@ def signed_in(sandbox: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     cache.write_text(json.dumps(cached), encoding="utf-8")
     config = tmp_path / "config"
     config.write_text(f"[profile signed-in]\nlogin_session = {USER}\nregion = us-east-1\n", encoding="utf-8")
-    monkeypatch.setattr(botocore.credentials, "EC", Curve)
-    monkeypatch.setenv("AWS_LOGIN_CACHE_DIRECTORY", str(tmp_path))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    return cache
+    # A patch of its own: the fixture's is undone after the sandbox has restored the environment.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.credentials, "EC", Curve)
+        patch.setenv("AWS_LOGIN_CACHE_DIRECTORY", str(tmp_path))
+        patch.setenv("AWS_CONFIG_FILE", str(config))
+        patch.setenv("AWS_ENDPOINT_URL", url)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            patch.delenv(name, raising=False)
+        yield cache
 
 
 def caller() -> str:
