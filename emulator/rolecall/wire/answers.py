@@ -154,6 +154,7 @@ class _Resolved:
     status: int
     body_code: str
     members: frozenset[str]
+    # Whether the service's own model lists it.
     modelled: bool = False
 
 
