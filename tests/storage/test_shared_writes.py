@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from rolecall.storage import sqlite_dialect
 from rolecall.storage.engine import Database
+from rolecall.storage.shared_writes import _Write
 
 pytestmark = pytest.mark.sqlite_driver
 
@@ -194,6 +195,31 @@ def test_a_write_waits_no_longer_than_its_patience(
     (future,) = held.with_others(adds("next"))
     assert future.result(PATIENCE_SECONDS) == "next"
     assert kept(path) == ["next"]
+
+
+def test_a_turn_that_comes_at_the_end_of_the_patience_is_taken(database: Database, path: Path) -> None:
+    """Otherwise the next transaction would have no thread to make it, and no later write would end."""
+    shared = database._shared
+    assert shared is not None
+    late = _Write(adds("late"))
+    shared._waiting.append(late)
+    shared._writes = True
+
+    class EndsAsTheTurnComes:
+        """A wait that has ended when the turn is given."""
+
+        def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+            return timeout < 0
+
+        def release(self) -> None:
+            pass
+
+    late.gate = EndsAsTheTurnComes()  # type: ignore[assignment]
+    shared._wait(late)
+    shared._lead(late)
+    assert late.outcome() == "late"
+    assert database.write(adds("next")) == "next"
+    assert kept(path) == ["late", "next"]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -83,10 +83,13 @@ class SharedWrites:
         if mine.gate.acquire(timeout=self._patience_seconds):
             return
         with self._turn:
+            if mine.gate.acquire(blocking=False):
+                # Its turn has come since. No other thread would take it.
+                return
             if mine in self._waiting:
                 self._waiting.remove(mine)
                 raise sqlite3.OperationalError("database is locked")
-        # Its transaction has begun, or it is to make one.
+        # Its transaction has begun.
         mine.gate.acquire()
 
     def _lead(self, mine: _Write[Any]) -> None:
