@@ -246,13 +246,11 @@ class DecisionStore:
             if rows if whole else packed:
                 yield rows, packed
                 rows, packed = [], []
-            if isinstance(each, LoggedCall):
-                rows += [call for call in (each,) if not since <= call.received_at_seconds < cleared_at_seconds]
-            elif whole:
+            if isinstance(each, PackedCalls) and whole:
                 packed.append(each)
-            else:
-                found = (LoggedCall(*row) for row in self._keeper.unpacked(each.text))
-                rows += [call for call in found if not since <= call.received_at_seconds < cleared_at_seconds]
+                continue
+            found = [each] if isinstance(each, LoggedCall) else map(LoggedCall._make, self._keeper.unpacked(each.text))
+            rows += [call for call in found if not since <= call.received_at_seconds < cleared_at_seconds]
         if rows or packed:
             yield rows, packed
 
