@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rolecall.access.context import Moment, RequestContext
-from rolecall.access.permission import ContextValue, Permission
+from rolecall.access.permission import ContextValue, Permission, SharedPermissions
 from rolecall.errors import AwsError
 from rolecall.policy import CompiledPolicies, Decision, Layers, Question, decide, denial_message
 from rolecall.principals import Caller
@@ -41,8 +41,22 @@ class RefusedError(AwsError):
         self.unchecked = unchecked
 
 
-def check(rights: Rights, permissions: Sequence[Permission], moment: Moment, denied_code: str) -> list[Decision]:
-    """The decisions for all permissions. Raises RefusedError for the first permission that is not allowed."""
+def check(rights: Rights, permissions: Sequence[Permission], moment: Moment, denied_code: str) -> Sequence[Decision]:
+    """The decisions for all permissions. Raises RefusedError for the first permission that is not allowed.
+
+    The same rights allow shared permissions again, unless a policy asked for something that is of the moment.
+    """
+    if not isinstance(permissions, SharedPermissions):
+        return _decisions(rights, permissions, moment, denied_code)
+    allowed = permissions.allowed
+    if allowed is None or allowed[0] is not rights:
+        allowed = rights, tuple(_decisions(rights, permissions, moment, denied_code))
+        if not moment.was_read:
+            permissions.allowed = allowed
+    return allowed[1]
+
+
+def _decisions(rights: Rights, permissions: Sequence[Permission], moment: Moment, denied_code: str) -> list[Decision]:
     decisions: list[Decision] = []
     for permission in permissions:
         decision = ask(rights, permission, moment)

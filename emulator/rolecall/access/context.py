@@ -166,6 +166,11 @@ class Moment:
         self._mfa_at_seconds = mfa_authenticated_at_seconds
         self._known: dict[str, str] | None = None
 
+    @property
+    def was_read(self) -> bool:
+        """Whether a policy has read a key that neither the permission nor the caller's identity has."""
+        return self._known is not None
+
     def get(self, key: str) -> str | None:
         return self.all().get(key)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 
-from rolecall.policy import CompiledPolicies
+from rolecall.policy import CompiledPolicies, Decision
 from rolecall.quick_values import quick_value
 
 ContextValue = str | tuple[str, ...]
@@ -31,3 +31,16 @@ class Permission:
     rcps: tuple[CompiledPolicies, ...] = ()
     shown_as: str = ""
     federated_provider: str = ""
+
+
+class SharedPermissions(list[Permission]):
+    """The permissions of many calls that ask alike. They never change.
+
+    ``allowed``: a caller's rights and the decisions that allowed everything, if they hold at every moment.
+    """
+
+    __slots__ = ("allowed",)
+
+    def __init__(self, permissions: Sequence[Permission]) -> None:
+        super().__init__(permissions)
+        self.allowed: tuple[object, tuple[Decision, ...]] | None = None

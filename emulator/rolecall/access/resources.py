@@ -90,6 +90,11 @@ class ActionResources:
     # The members of the request that ``of`` looks at, or looks into.
     members: tuple[str, ...]
 
+    @property
+    def types(self) -> set[str]:
+        """The types of the resources that a request may name. An ARN of another type has the type ""."""
+        return {each.type for each in (*self.unnamed, *(each for source in self.sources for each in source.types))}
+
     def of(self, parameters: Mapping[str, Any], region: str, account_id: str) -> Sequence[Resource]:
         """The resources that a request names. If it names none: the operation's only type, or type "", on ``*``.
 

@@ -35,16 +35,14 @@ class LogRows:
         self._action_of = action_of
         self._callers: BoundedCache[str, tuple[Caller, str, str]] = BoundedCache(_CALLERS_REMEMBERED)
         self._agents: BoundedCache[str, str] = BoundedCache(_AGENTS_REMEMBERED)
-        self._decided: BoundedCache[tuple[str, str], tuple[Any, str, str, str]] = BoundedCache(_DECISIONS_REMEMBERED)
+        self._decided: BoundedCache[tuple[str, str], tuple[Any, str, str]] = BoundedCache(_DECISIONS_REMEMBERED)
 
     def call(self, outcome: Outcome) -> LoggedCall:
         caller, error, decisions = outcome.caller, outcome.error, outcome.decisions
         code = "" if error is None else outcome.error_code or error.code
         principal = None if caller is None else caller.principal
-        if len(decisions) == 1 and not outcome.unchecked:
-            actions, decided = self._only_decision(decisions[0])
-        elif decisions:
-            actions, decided = _actions([each.question.action for each in decisions]), _decisions(outcome)
+        if decisions:
+            actions, decided = self._decisions(outcome)
         else:
             named = [self._action_of(outcome.service, outcome.operation)] if outcome.operation else []
             actions, decided = _actions(named), "[]"
@@ -83,16 +81,25 @@ class LogRows:
             self._agents.put(user_agent, known)
         return known
 
-    def _only_decision(self, decision: Decision) -> tuple[str, str]:
-        """The actions and the decisions of a call with one decision. Calls that ask alike are mostly decided alike."""
+    def _decisions(self, outcome: Outcome) -> tuple[str, str]:
+        """The actions and all decisions of a call. The last one also lists the permissions that were not checked."""
+        decisions, unchecked = outcome.decisions, outcome.unchecked
+        texts = [self._decision(decision) for decision in decisions]
+        if unchecked:
+            others = [f'{{"action":{quoted(name)},"resource":{quoted(resource)}}}' for name, resource in unchecked]
+            texts[-1] = f'{texts[-1][:-1]},"further":[{",".join(others)}]}}'
+        return _actions([decision.question.action for decision in decisions]), f"[{','.join(texts)}]"
+
+    def _decision(self, decision: Decision) -> str:
+        """The text of a decision. Calls that ask alike are mostly decided alike."""
         question, statement = decision.question, decision.statement
         known = self._decided.get((question.action, question.resource))
         # A statement is of one layer, and of one of several scope-down policies.
         if known is not None and known[0] is statement is not None and known[1] == decision.outcome:
-            return known[2], known[3]
-        actions, decided = _actions([question.action]), f"[{_decision(decision)}]"
-        self._decided.put((question.action, question.resource), (statement, decision.outcome, actions, decided))
-        return actions, decided
+            return known[2]
+        text = _decision(decision)
+        self._decided.put((question.action, question.resource), (statement, decision.outcome, text))
+        return text
 
     def _caller(self, caller: Caller) -> tuple[str, str]:
         """Session and identity as JSON."""
@@ -178,15 +185,6 @@ def _decision(decision: Decision) -> str:
         f'{text},"statement":{{"policy":{quoted(policy.name)},"policy_arn":{quoted(policy.arn)},'
         f'"sid":{quoted(statement.sid)},"index":{statement.index}}}}}'
     )
-
-
-def _decisions(outcome: Outcome) -> str:
-    """All decisions of a call. The last one, if refused, also lists the permissions that were not checked any more."""
-    texts = [_decision(decision) for decision in outcome.decisions]
-    if outcome.unchecked:
-        others = [f'{{"action":{quoted(name)},"resource":{quoted(resource)}}}' for name, resource in outcome.unchecked]
-        texts[-1] = f'{texts[-1][:-1]},"further":[{",".join(others)}]}}'
-    return f"[{','.join(texts)}]"
 
 
 def _message(outcome: Outcome) -> str:

@@ -236,7 +236,7 @@ def kind_with_arn(service: str, resource_type: str, id_member: str, **traits: An
     made = Kind(service, resource_type, id_member, **traits)
     _tagged.append(made)
 
-    @resource_kind(action_prefix(service), resource_type)
+    @resource_kind(action_prefix(service), resource_type, kept_as_read=True)
     def describe(call: Call, resource: RequestedResource) -> Described:
         resource_id = made.own_id(call, resource.arn)
         if not resource_id:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rolecall.access.permission import ContextValue, Permission
+from rolecall.access.permission import ContextValue, Permission, SharedPermissions
 from rolecall.access.resources import ActionResources, Resource, compile_resources
 from rolecall.arns import parse_arn
 from rolecall.caches import BoundedCache
@@ -18,6 +18,7 @@ from rolecall.data import actions, resource_members
 from rolecall.quick_values import quick_value
 from rolecall.service_records import SERVICE_RECORDS, action_prefix
 from rolecall.services.registry import Call, Parameters
+from rolecall.storage.kept_reads import MISSING, view_of
 
 _ACCOUNT_ID_DIGITS = 12
 # For each operation.
@@ -47,6 +48,7 @@ class ResourceKind:
     - ``made_as``: AWS's words for it in a refusal of that operation, with ``{name}``.
     - ``tagged_by``: the further action that creating one with tags needs.
     - ``kept``: whether ``describe`` reads only tables that bear on rights. Then its result holds for a generation.
+    - ``kept_as_read``: whether ``describe`` reads only what ``storage/kept_reads.py`` keeps.
     """
 
     describe: Describe
@@ -55,6 +57,7 @@ class ResourceKind:
     made_as: str
     tagged_by: str
     kept: bool
+    kept_as_read: bool
 
 
 _kinds: dict[tuple[str, str], ResourceKind] = {}
@@ -74,19 +77,21 @@ def resource_kind(
     tagged_by: str = "",
     implied: Implied | None = None,
     kept: bool = False,
+    kept_as_read: bool = False,
 ) -> Callable[[Describe], Describe]:
     """Register a resource type by its name in the Service Authorization Reference. See :class:`ResourceKind`."""
 
     def register(describe: Describe) -> Describe:
         if (service_prefix, resource_type) in _kinds:
             raise ValueError(f"{resource_type} of {service_prefix} is registered twice")
-        _kinds[service_prefix, resource_type] = ResourceKind(describe, implied, made_by, made_as, tagged_by, kept)
+        kind = ResourceKind(describe, implied, made_by, made_as, tagged_by, kept, kept_as_read)
+        _kinds[service_prefix, resource_type] = kind
         return describe
 
     return register
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Compiled:
     """What all calls of an operation share. ``members_of_keys`` are pairs of a condition key and its member."""
 
@@ -102,6 +107,8 @@ class _Compiled:
     everything: str
     # The permissions of an operation without resources, tags and condition keys.
     always: Sequence[Permission] | None
+    # Whether the permissions follow from ``resources.members`` and from what is kept of resources.
+    kept_as_read: bool
     # The resources of requests, by Region, account and the members that may name them.
     resources_known: BoundedCache[tuple[Any, ...], Sequence[Resource]]
 
@@ -120,6 +127,21 @@ def table_permissions(call: Call, parameters: Parameters) -> Sequence[Permission
         compiled = _compiled[call.service, call.operation] = _compile(call)
     if compiled.always is not None:
         return compiled.always
+    view = view_of(call.db) if compiled.kept_as_read else None
+    if view is None:
+        return _permissions(compiled, call, parameters)
+    key = (compiled, call.region, call.account_id, *map(parameters.get, compiled.resources.members))
+    try:
+        known: Sequence[Permission] = view.get(key)
+    except TypeError:
+        # A list or a structure cannot be looked up.
+        return _permissions(compiled, call, parameters)
+    if known is MISSING:
+        known = view.derived(key, lambda: SharedPermissions(_permissions(compiled, call, parameters)))
+    return known
+
+
+def _permissions(compiled: _Compiled, call: Call, parameters: Parameters) -> list[Permission]:
     context = _requested(compiled, parameters)
     permissions: list[Permission] = []
     for resource in _resources(compiled, call, parameters):
@@ -216,6 +238,9 @@ def _compile(call: Call) -> _Compiled:
     is_plain = not (resources.sources or resources.unnamed or keys or has_tags) and not resources.implied_type
     everything = "*" if SERVICE_RECORDS[call.service].refusals_name_everything else ""
     always = (Permission(action, shown_as=everything),) if is_plain else None
+    kinds = [_kinds.get((prefix, each)) for each in resources.types]
+    implied = any(kind is not None and kind.implied is not None for kind in kinds)
+    kept_as_read = not (keys or has_tags or implied) and all(kind is not None and kind.kept_as_read for kind in kinds)
     return _Compiled(
         prefix,
         action,
@@ -226,6 +251,7 @@ def _compile(call: Call) -> _Compiled:
         tagging,
         everything,
         always,
+        kept_as_read,
         BoundedCache(_REMEMBERED_REQUESTS),
     )
 

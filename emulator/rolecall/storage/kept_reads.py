@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
 from rolecall.caches import BoundedCache
 
+_Value = TypeVar("_Value")
 # The key of a connection's ``info`` for its View, and for the parts that its transaction has changed.
 VIEW, PARTS_CHANGED = "kept_reads", "parts_changed"
 NEW = ""
@@ -42,22 +43,22 @@ class KeptReads:
         self._floor = self._reached = -1
         self._turn = threading.Lock()
 
-    def get(self, key: Any, generation: int, *, page: bool) -> Any:
-        """The value, as a snapshot of this generation has it, or MISSING."""
+    def get(self, key: Any, generation: int, *, page: bool) -> tuple[Any, int, tuple[str, ...]] | None:
+        """The value, as a snapshot of this generation has it, when it was read, and its parts. None without it."""
         if generation > self._reached:
             self._reach(generation)
         found = (self._pages if page else self._values).get(key)
         if found is None:
-            return MISSING
-        value, read_at, parts = found
+            return None
+        _, read_at, parts = found
         # Read first: when it is replaced by an empty one, the floor has risen before.
         touched = self._touched
         if not self._floor <= read_at <= generation:
-            return MISSING
+            return None
         for part in parts:
             if touched.get(part, -1) > read_at:
-                return MISSING
-        return value
+                return None
+        return found
 
     def put(self, key: Any, value: Any, generation: int, parts: tuple[str, ...], *, page: bool) -> None:
         """Keep what a snapshot of this generation has. ``parts`` are all that it was read from."""
@@ -87,12 +88,14 @@ class KeptReads:
 class View:
     """The kept values as one snapshot or transaction may use them. It asks for its generation when it is first used."""
 
-    __slots__ = ("_ask", "_kept", "_open", "generation")
+    __slots__ = ("_ask", "_kept", "_open", "_parts_read", "generation")
 
     def __init__(self, kept: KeptReads, ask: Callable[[], int]) -> None:
         self._kept = kept
         self._ask = ask
         self._open = False
+        # The parts that the value was made from that :meth:`derived` is making.
+        self._parts_read: set[str] | None = None
         self.generation: int | None = None
 
     def open(self) -> None:
@@ -116,12 +119,37 @@ class View:
             if not self._open:
                 return MISSING
             generation = self.generation = self._ask()
-        return self._kept.get(key, generation, page=page)
+        found = self._kept.get(key, generation, page=page)
+        if found is None:
+            return MISSING
+        if self._parts_read is not None:
+            self._parts_read.update(found[2])
+        return found[0]
 
     def put(self, key: Any, value: Any, *parts: str, page: bool = False) -> None:
         """Keep a value that was read after :meth:`get` did not find it. The value is shared and never changed."""
+        if self._parts_read is not None:
+            self._parts_read.update(parts)
         if self.generation is not None:
             self._kept.put(key, value, self.generation, parts, page=page)
+
+    def derived(self, key: Any, make: Callable[[], _Value]) -> _Value:
+        """What ``make`` gives, kept until a part changes that it was made from.
+
+        ``make`` reads nothing but values that this view keeps, and its result does not depend on the time.
+        """
+        known: Any = self.get(key)
+        if known is not MISSING:
+            found: _Value = known
+            return found
+        outer, parts = self._parts_read, set[str]()
+        self._parts_read = parts
+        try:
+            made = make()
+        finally:
+            self._parts_read = outer
+        self.put(key, made, *parts)
+        return made
 
 
 def part_of(table_name: str, key: str) -> str:
