@@ -71,7 +71,7 @@ def remembered(limit: int) -> Callable[[Callable[..., Value]], Callable[..., Val
         known = lru_cache(maxsize=limit)(function)
 
         @wraps(function)
-        def found(*texts: str) -> Value:
+        def found(*texts: str | bytes) -> Value:
             for text in texts:
                 if len(text) > KEPT_CHARACTERS:
                     return function(*texts)

@@ -6,8 +6,11 @@ import sys
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from rolecall.caches import remembered
+
 Environ = dict[str, Any]
 
+_REMEMBERED_TARGETS = 512
 _KEYS_LIMIT = 512
 _KEY_BYTES = 64
 _IGNORED = ("rolecall.ignored", "")
@@ -66,10 +69,15 @@ def _key(name: bytes) -> tuple[str, str]:
 
 def set_target(environ: Environ, target: bytes) -> None:
     """Set path and query. ``RAW_URI`` is the target as it was sent."""
+    environ["RAW_URI"], environ["QUERY_STRING"], environ["PATH_INFO"] = _parts(target)
+
+
+@remembered(_REMEMBERED_TARGETS)
+def _parts(target: bytes) -> tuple[str, str, str]:
+    """The target as text, its query string, and its path without escapes. Clients ask for the same ones again."""
     text = target.decode("latin-1")
-    environ["RAW_URI"] = text
-    path, _, environ["QUERY_STRING"] = text.partition("?")
-    environ["PATH_INFO"] = unquote_to_bytes(path.encode("latin-1")).decode("latin-1") if "%" in path else path
+    path, _, query = text.partition("?")
+    return text, query, unquote_to_bytes(path.encode("latin-1")).decode("latin-1") if "%" in path else path
 
 
 def set_first_line(environ: Environ, line: bytes) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote_to_bytes
 
+from rolecall.caches import remembered
 from rolecall.errors import AwsError
 
 # AWS answers a broken path with an empty 400. The code is for the log and for clients that read one.
@@ -16,6 +17,8 @@ INVALID_PATH = "InvalidURIPath"
 INCOMPLETE_ESCAPE = "Incomplete trailing escape % sequence"
 ILLEGAL_ESCAPE = "Illegal hex character in escape % pattern: %{}"
 
+# Clients ask for the same paths again and again.
+_REMEMBERED_PATHS = 512
 _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 _is_canonical = re.compile(r"[A-Za-z0-9\-._~]*").fullmatch
 # A path in which only the percent signs are encoded, as the SDKs send paths. quote() looks at each byte, which costs a
@@ -31,6 +34,7 @@ def as_bytes(text: str) -> bytes:
         return text.encode("utf-8", "surrogatepass")
 
 
+@remembered(_REMEMBERED_PATHS)
 def check_path(raw_path: str) -> None:
     """Raises AwsError InvalidURIPath, status 400, for a path that is not absolute or has a broken escape."""
     if not raw_path or raw_path == "/":
@@ -44,6 +48,7 @@ def check_path(raw_path: str) -> None:
         _normalised_path(raw_path)
 
 
+@remembered(_REMEMBERED_PATHS)
 def canonical_path(raw_path: str) -> str:
     """The path as signed. Raises AwsError InvalidURIPath when ``..`` leads above the root."""
     if not raw_path or raw_path == "/":

@@ -21,6 +21,8 @@ from rolecall.caches import BoundedCache
 _Value = TypeVar("_Value")
 # The key of a connection's ``info`` for its View, and for the parts that its transaction has changed.
 VIEW, PARTS_CHANGED = "kept_reads", "parts_changed"
+# The attribute with that ``info``, which takes long to find, and which every read needs.
+_INFO = "rolecall_info"
 NEW = ""
 # In place of a part: anything may have changed.
 ANYTHING = "*"
@@ -159,5 +161,9 @@ def part_of(table_name: str, key: str) -> str:
 
 def view_of(connection: Connection) -> View | None:
     """The view of the connection's snapshot or transaction. None on a database that keeps no reads."""
-    view: View | None = connection.info.get(VIEW)
+    attributes = connection.__dict__
+    info = attributes.get(_INFO)
+    if info is None:
+        info = attributes[_INFO] = connection.info
+    view: View | None = info.get(VIEW)
     return view

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from rolecall.caches import BoundedCache
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest, name_of_host
 from rolecall.quick_values import quick_value
@@ -62,6 +63,9 @@ _CHIME_ANSWERS_MORE = "GetGlobalSettings"
 # Values and members of requests that the voice service does not have.
 CHIME_ALONE = ("BusinessCalling", "AccountId", "UserId")
 _NO_PARAMETERS: Mapping[str, str] = {}
+# What service, method, path and query string ask for. It follows from the models alone.
+_REMEMBERED_PATHS = 1024
+_known: BoundedCache[tuple[str, str, str, str], routes.Match] = BoundedCache(_REMEMBERED_PATHS)
 
 
 @quick_value(frozen=True, slots=True)
@@ -193,14 +197,13 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
     names = (named,) if named in services else _sharing(request, path, query, services)
     if not path.startswith("/") or (prefixed and prefixed not in services):
         raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
-    find = routes.find_spanning if request.path_is_rebuilt else routes.find
     first = path[1:].partition("/")[0]
     for name in names:
         tree = _tree(name)
         # Most of the services that share a signing name have no path that begins like this one.
         if first not in tree.literals and tree.label is None:
             continue
-        found = find(tree, request.method, path, query)
+        found = _found(name, tree, request, path, query)
         if found:
             if name == _CHIME and _VOICE in names and found.operation_name in _of_both():
                 name = _CHIME if _is_for_chime_alone(found.operation_name, query, request.body) else _VOICE
@@ -214,6 +217,21 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
                 raw_path = raw_path[: len(raw_path) - len(path)] + routes.corrected_path(found)
             return Target(service, operation, raw_path, found.labels, query)
     raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
+
+
+def _found(
+    name: str, tree: routes.Node, request: HttpRequest, path: str, query: Mapping[str, str]
+) -> routes.Match | None:
+    """The operation of that service. Clients ask for the same paths again and again, so they are remembered."""
+    if request.path_is_rebuilt:
+        return routes.find_spanning(tree, request.method, path, query)
+    key = (name, request.method, path, request.raw_query)
+    found = _known.get(key)
+    if found is None:
+        found = routes.find(tree, request.method, path, query)
+        if found is not None:
+            _known.put(key, found)
+    return found
 
 
 @lru_cache(maxsize=1)
