@@ -33,6 +33,10 @@ _PAGES_LIMIT = 64
 _TOUCHED_LIMIT = 4096
 
 
+def _always(_value: object) -> bool:
+    return True
+
+
 class KeptReads:
     """The values of one database, shared by all threads of a process."""
 
@@ -90,7 +94,7 @@ class KeptReads:
 class View:
     """The kept values as one snapshot or transaction may use them. It asks for its generation when it is first used."""
 
-    __slots__ = ("_ask", "_kept", "_open", "_parts_read", "generation")
+    __slots__ = ("_ask", "_kept", "_lasts", "_open", "_parts_read", "generation")
 
     def __init__(self, kept: KeptReads, ask: Callable[[], int]) -> None:
         self._kept = kept
@@ -98,6 +102,8 @@ class View:
         self._open = False
         # The parts that the value was made from that :meth:`derived` is making.
         self._parts_read: set[str] | None = None
+        # Whether everything that it was made from stays the same as long as no part changes.
+        self._lasts = True
         self.generation: int | None = None
 
     def open(self) -> None:
@@ -135,22 +141,28 @@ class View:
         if self.generation is not None:
             self._kept.put(key, value, self.generation, parts, page=page)
 
-    def derived(self, key: Any, make: Callable[[], _Value]) -> _Value:
+    def derived(self, key: Any, make: Callable[[], _Value], lasts: Callable[[_Value], bool] = _always) -> _Value:
         """What ``make`` gives, kept until a part changes that it was made from.
 
-        ``make`` reads nothing but values that this view keeps, and its result does not depend on the time.
+        ``make`` reads nothing but values that this view keeps. A result that time alone may change is one that does not
+        ``lasts``, and it is not kept.
         """
         known: Any = self.get(key)
         if known is not MISSING:
             found: _Value = known
             return found
-        outer, parts = self._parts_read, set[str]()
-        self._parts_read = parts
+        outer, self._parts_read = self._parts_read, set()
+        outer_lasts, self._lasts = self._lasts, True
         try:
             made = make()
+            parts, is_kept = self._parts_read, self._lasts and lasts(made)
         finally:
-            self._parts_read = outer
-        self.put(key, made, *parts)
+            self._parts_read, self._lasts = outer, outer_lasts
+        if is_kept:
+            self.put(key, made, *parts)
+        else:
+            # What is made from it does not last either.
+            self._lasts = False
         return made
 
 

@@ -5,16 +5,17 @@ Developer Guide, Understanding authorization by role. A caller names in ChimeBea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 
 from rolecall.errors import AwsError, bad_request
+from rolecall.quick_values import quick_value
 from rolecall.services import verbs
 from rolecall.services.app_instance_kinds import identity_of, is_admin
 from rolecall.services.chime_sdk_messaging.kinds import CHANNEL, ELASTIC, forbidden
 from rolecall.services.registry import Call
 from rolecall.storage import channel_relations as relations
 from rolecall.storage.channel_relations import BAN, MEMBER, MODERATOR, Relation
+from rolecall.storage.kept_reads import view_of
 from rolecall.storage.resources import Resource
 
 HIDDEN, DEFAULT = "HIDDEN", "DEFAULT"
@@ -50,15 +51,16 @@ def instance_of(arn: str) -> str:
     return "/".join(arn.split("/")[:2])
 
 
-@dataclass(frozen=True)
+@quick_value(frozen=True, slots=True)
 class Standing:
-    """What a user or bot is in a channel."""
+    """What a user or bot is in a channel. ``relations`` are all that it has to the channel."""
 
     call: Call
     channel: Resource
     channel_arn: str
     identity: Resource
     arn: str
+    relations: list[Relation]
 
     @property
     def instance_arn(self) -> str:
@@ -68,14 +70,10 @@ class Standing:
     def is_elastic(self) -> bool:
         return ELASTIC in self.channel.content
 
-    @cached_property
-    def relations(self) -> list[Relation]:
-        return relations.of_pair(self.call.db, self.channel.key, self.identity.key)
-
     def has(self, relation: str) -> bool:
         return any(each.relation == relation for each in self.relations)
 
-    @cached_property
+    @property
     def moderates(self) -> bool:
         return self.has(MODERATOR) or is_admin(self.call, self.arn)
 
@@ -131,14 +129,32 @@ def standing(call: Call, channel_arn: str, bearer: str | None, *, locked: bool =
 
     Raises AwsError NotFoundException for the channel, ForbiddenException for a bearer of another app instance.
     """
+    find = partial(_found, call, channel_arn, bearer, locked=locked)
+    view = None if locked else view_of(call.db)
+    key = ("standing", call.region, call.account_id, channel_arn, bearer)
+    channel, identity, known = find() if view is None else view.derived(key, find, lasts=_never_end)
+    return Standing(call, channel, channel_arn, identity, bearer or "", known)
+
+
+_Found = tuple[Resource, Resource, list[Relation]]
+
+
+def _found(call: Call, channel_arn: str, bearer: str | None, *, locked: bool) -> _Found:
     channel = verbs.existing(call, CHANNEL, channel_arn, locked=locked)
     identity = acting_identity(call, bearer, instance_of(channel_arn))
-    return Standing(call, channel, channel_arn, identity, bearer or "")
+    return channel, identity, relations.of_pair(call.db, channel.key, identity.key)
+
+
+def _never_end(found: _Found) -> bool:
+    """Whether channel and identity are there until they are changed: time alone ends neither."""
+    channel, identity, _ = found
+    return channel.ends_at_seconds is None and identity.ends_at_seconds is None
 
 
 def standing_of(acting: Standing, arn: str, identity: Resource) -> Standing:
     """What another user or bot is in the same channel."""
-    return Standing(acting.call, acting.channel, acting.channel_arn, identity, arn)
+    found = relations.of_pair(acting.call.db, acting.channel.key, identity.key)
+    return Standing(acting.call, acting.channel, acting.channel_arn, identity, arn, found)
 
 
 def absent(arn: str, relation: str) -> AwsError:
