@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from iam_calls import identity
 from processes import Process, processes
@@ -27,6 +29,7 @@ INSTANCE = "arn:aws:chime:us-east-1:111122223333:app-instance/aaaa"
 ANA, BEA, CAT = (f"{INSTANCE}/user/{name}" for name in ("ana", "bea", "cat"))
 GENERAL, OTHER = (f"{INSTANCE}/channel/{name}" for name in ("general", "other"))
 BLUE = {"StringEquals": {"aws:ResourceTag/team": "blue"}}
+NOT_RED = {"StringNotEquals": {"aws:ResourceTag/team": "red"}}
 DAY_SECONDS = 86_400
 
 Write = tuple[str, str, dict[str, Any]]
@@ -42,8 +45,8 @@ def in_channel(name: str, by: str = ANA, channel: str = GENERAL, **more: Any) ->
     return "messaging", name, {"ChannelArn": channel, "ChimeBearer": by, **more}
 
 
-def tagged(arn: str, value: str) -> Write:
-    return "messaging", "tag_resource", {"ResourceARN": arn, "Tags": [{"Key": "team", "Value": value}]}
+def tagged(arn: str, value: str, service: str = "messaging") -> Write:
+    return service, "tag_resource", {"ResourceARN": arn, "Tags": [{"Key": "team", "Value": value}]}
 
 
 def created(channel_id: str) -> Write:
@@ -64,6 +67,8 @@ WRITES: list[Write] = [
     tagged(GENERAL, "blue"),
     tagged(GENERAL, "red"),
     tagged(GENERAL, "blue"),
+    tagged(ANA, "red", "identity"),
+    tagged(ANA, "blue", "identity"),
     ("messaging", "untag_resource", {"ResourceARN": GENERAL, "TagKeys": ["team"]}),
     ("identity", "create_app_instance_admin", {"AppInstanceArn": INSTANCE, "AppInstanceAdminArn": CAT}),
     ("identity", "delete_app_instance_admin", {"AppInstanceArn": INSTANCE, "AppInstanceAdminArn": CAT}),
@@ -124,8 +129,17 @@ def answer(call: Callable[[], dict[str, Any]]) -> Any:
     return found
 
 
+def make_role(world: WorldHandle, name: str) -> None:
+    statement = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    world.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+
+
 class Callers:
-    """An administrator's clients at one process, and clients of a session that may only touch blue channels."""
+    """An administrator's clients at one process, and clients of a session that may only touch blue channels.
+
+    Its bearer may not be red.
+    """
 
     def __init__(self, process: Process, issued: dict[str, Any], real: Callable[[Any], Any]) -> None:
         self.process = process
@@ -154,18 +168,10 @@ class Callers:
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_two_processes_answer_as_one_that_remembers_nothing(world: WorldHandle, tmp_path: Path, first: int) -> None:
-    iam = world.client("iam")
-    account = "111122223333"
-    trust = json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}],
-        }
-    )
-    iam.create_role(RoleName="blue", AssumeRolePolicyDocument=trust)
+    make_role(world, "blue")
     allowed = identity("chime:*")
     allowed["Statement"] = [
-        {"Effect": "Allow", "Action": "chime:*", "Resource": f"{INSTANCE}/user/*"},
+        {"Effect": "Allow", "Action": "chime:*", "Resource": f"{INSTANCE}/user/*", "Condition": NOT_RED},
         {"Effect": "Allow", "Action": "chime:*", "Resource": f"{INSTANCE}/channel/*", "Condition": BLUE},
     ]
     issued = world.assume("blue", DurationSeconds=3600)
@@ -179,7 +185,7 @@ def test_two_processes_answer_as_one_that_remembers_nothing(world: WorldHandle, 
         return json.loads(json.dumps(value).replace(INSTANCE, instance))
 
     allowed = real(allowed)
-    iam.put_role_policy(RoleName="blue", PolicyName="blue", PolicyDocument=json.dumps(allowed))
+    world.client("iam").put_role_policy(RoleName="blue", PolicyName="blue", PolicyDocument=json.dumps(allowed))
     with processes(world, tmp_path, 3) as (one, other, forgetful):
         callers = [Callers(each, issued, real) for each in (one, other, forgetful)]
         before: set[str] = set()
@@ -266,6 +272,70 @@ def test_a_transaction_that_wrote_reads_what_it_wrote(world: WorldHandle) -> Non
         assert named(connection) == "old"
 
 
+@pytest.mark.sqlite_driver
+def test_what_is_derived_reads_nothing_but_kept_values(world: WorldHandle, tmp_path: Path) -> None:
+    """Otherwise a change of what it reads besides would not end it."""
+    people, messaging = world.client("chime-sdk-identity"), world.client("chime-sdk-messaging")
+    instance = people.create_app_instance(Name="chat")["AppInstanceArn"]
+    asked = {"AppInstanceArn": instance, "AppInstanceUserId": "ana", "Name": "Ana"}
+    ana = people.create_app_instance_user(**asked)["AppInstanceUserArn"]
+    channel = messaging.create_channel(AppInstanceArn=instance, Name="a", ChimeBearer=ana)["ChannelArn"]
+    with processes(world, tmp_path, 1) as [one]:
+        here, derived = one.client("chime-sdk-messaging"), set[Any]()
+        keep = View.derived
+
+        def noting(self: View, key: Any, *arguments: Any, **more: Any) -> Any:
+            derived.add(key)
+            return keep(self, key, *arguments, **more)
+
+        def read() -> None:
+            here.describe_channel(ChannelArn=channel, ChimeBearer=ana)
+            here.list_channel_messages(ChannelArn=channel, ChimeBearer=ana)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(View, "derived", noting)
+            read()
+        assert len(derived) == 3  # the permissions of two operations, and what the bearer is in the channel
+        values = one.database._kept._values
+        for key in derived:
+            assert values._entries.pop(key) is not None
+        again = statements_of(one, read)
+        assert again.count("FROM") == 2 * again.count("BEGIN") == 4
+        assert derived <= values._entries.keys()
+
+
+def test_a_decision_that_depends_on_the_moment_is_made_anew(world: WorldHandle) -> None:
+    """The permissions are kept. A condition on the time or on the program is asked at every call."""
+    people, messaging = world.client("chime-sdk-identity"), world.client("chime-sdk-messaging")
+    instance = people.create_app_instance(Name="chat")["AppInstanceArn"]
+    asked = {"AppInstanceArn": instance, "AppInstanceUserId": "ana", "Name": "Ana"}
+    ana = people.create_app_instance_user(**asked)["AppInstanceUserArn"]
+    channel = messaging.create_channel(AppInstanceArn=instance, Name="a", ChimeBearer=ana)["ChannelArn"]
+    world.clock.freeze()
+    until = datetime.fromtimestamp(world.clock.now_seconds() + 60, UTC).isoformat()
+    for name, condition in {
+        "early": {"DateLessThan": {"aws:CurrentTime": until}},
+        "phone": {"StringLike": {"aws:UserAgent": "phone*"}},
+    }.items():
+        allowed = identity("chime:*")
+        allowed["Statement"][0]["Condition"] = condition
+        make_role(world, name)
+        world.client("iam").put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(allowed))
+    named = {"ChannelArn": channel, "ChimeBearer": ana}
+    early = world.client("chime-sdk-messaging", credentials=world.assume("early"))
+    phone, other = (
+        world.client("chime-sdk-messaging", credentials=world.assume("phone"), config=Config(user_agent=agent))
+        for agent in ("phone/1", "other/1")
+    )
+    denied = "AccessDeniedException"
+    for _ in range(2):
+        assert "Channel" in answer(partial(early.describe_channel, **named))
+        assert "Channel" in answer(partial(phone.describe_channel, **named))
+        assert answer(partial(other.describe_channel, **named)).startswith(denied)
+    world.clock.advance(seconds=61)
+    assert answer(partial(early.describe_channel, **named)).startswith(denied)
+
+
 def view(kept: KeptReads, generation: int) -> View:
     found = View(kept, lambda: generation)
     found.open()
@@ -286,6 +356,61 @@ def test_a_value_holds_until_a_part_of_it_changes() -> None:
     assert first.get("other") is MISSING
     first.put("key", "value", "b")
     assert view(kept, 6).get("key") is MISSING
+
+
+def test_a_derived_value_holds_until_a_part_changes_of_anything_that_it_was_made_from() -> None:
+    kept, made = KeptReads(), list[str]()
+
+    def part(found: View, name: str) -> str:
+        known = found.get(name)
+        if known is not MISSING:
+            return f"{known} again"
+        found.put(name, f"{name} read", name)
+        return f"{name} read"
+
+    def inner(found: View) -> str:
+        return found.derived("inner", lambda: part(found, "b"))
+
+    def outer(generation: int) -> str:
+        found = view(kept, generation)
+        made.clear()
+
+        def make() -> str:
+            made.append("made")
+            return f"{part(found, 'a')}, {inner(found)}"
+
+        return found.derived("outer", make)
+
+    assert (outer(4), made) == ("a read, b read", ["made"])
+    kept.changed(5, {"c"})
+    assert (outer(5), made) == ("a read, b read", [])
+    # Of what is there already, and of what another derived value was made from.
+    kept.changed(6, {"a"})
+    assert (outer(6), made) == ("a read, b read", ["made"])
+    kept.changed(7, {"b"})
+    assert (outer(7), made) == ("a read again, b read", ["made"])
+    assert (outer(7), made) == ("a read again, b read", [])
+
+
+def test_a_derived_value_that_does_not_last_is_not_kept_and_neither_is_what_is_made_from_it() -> None:
+    kept, made = KeptReads(), list[str]()
+    found = view(kept, 4)
+
+    def inner() -> str:
+        made.append("inner")
+        return "inner"
+
+    def outer() -> str:
+        made.append("outer")
+        return found.derived("inner", inner, lasts=lambda value: value != "inner")
+
+    for _ in range(2):
+        assert found.derived("outer", outer) == "inner"
+    assert made == ["outer", "inner"] * 2
+    # One beside it is kept, and a failure leaves nothing behind.
+    with pytest.raises(ZeroDivisionError):
+        found.derived("failing", lambda: str(1 // 0))
+    assert found.derived("beside", lambda: "one") == found.derived("beside", lambda: "two") == "one"
 
 
 @pytest.mark.parametrize("parts", [{ANYTHING}, {"a", ANYTHING}])
