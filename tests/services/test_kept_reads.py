@@ -323,8 +323,9 @@ def test_a_decision_that_depends_on_the_moment_is_made_anew(world: WorldHandle) 
         world.client("iam").put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(allowed))
     named = {"ChannelArn": channel, "ChimeBearer": ana}
     early = world.client("chime-sdk-messaging", credentials=world.assume("early"))
+    issued = world.assume("phone")
     phone, other = (
-        world.client("chime-sdk-messaging", credentials=world.assume("phone"), config=Config(user_agent=agent))
+        world.client("chime-sdk-messaging", credentials=issued, config=Config(user_agent=agent))
         for agent in ("phone/1", "other/1")
     )
     denied = "AccessDeniedException"
