@@ -86,6 +86,16 @@ COMMON_ERRORS: Mapping[str, CommonError] = MappingProxyType(
         "Throttling": CommonError("Throttling", 400, "ThrottlingException", 429),
     }
 )
+_BY_CODE: Mapping[str, CommonError] = {
+    **{common.json_code: common for common in COMMON_ERRORS.values()},
+    **{common.query_code: common for common in COMMON_ERRORS.values()},
+    **COMMON_ERRORS,
+}
+
+
+def common_error(code: str) -> CommonError | None:
+    """The error with this name, or with this code in one of the protocols; None for the error of a service."""
+    return _BY_CODE.get(code)
 
 
 REGION_DISABLED_CODE = "RegionDisabledException"

@@ -22,6 +22,7 @@ from rolecall.app import application_over, open_database
 from rolecall.clock import Clock
 from rolecall.faults.active import InvalidFaultError
 from rolecall.inprocess import client
+from rolecall.wire import declared_code, error_code, error_status
 from rolecall.worlds.builtin import builtin_world_path
 from rolecall.worlds.declare import read_world_file
 
@@ -64,7 +65,13 @@ def control(world: Any, method: str, body: Any = None) -> tuple[int, Any]:
         ("sts", "get_caller_identity", {"error": "Throttling"}, (400, "Throttling", "Rate exceeded")),
         ("sts", "get_caller_identity", {"error": "ThrottlingException"}, (400, "Throttling", "Rate exceeded")),
         ("iam", "list_users", {"error": "Throttling"}, (400, "Throttling", "Rate exceeded")),
-        ("chime", "list_accounts", {"error": "Throttling"}, (429, "ThrottlingException", "Rate exceeded")),
+        ("chime", "list_accounts", {"error": "Throttling"}, (429, "ThrottledClientException", "Rate exceeded")),
+        (
+            "chime",
+            "list_accounts",
+            {"error": "ThrottlingException"},
+            (429, "ThrottledClientException", "Rate exceeded"),
+        ),
         (
             "chime",
             "list_accounts",
@@ -99,6 +106,59 @@ def test_an_error_has_its_status_and_the_shape_of_its_service(
 ) -> None:
     faults(world).add(service=service, **rule)
     assert refusal(getattr(world.client(service), operation)) == expected
+
+
+_OF_CHIME = ((429, "ThrottledClientException"), (500, "ServiceFailureException"), (503, "ServiceUnavailableException"))
+
+
+@pytest.mark.follows_the_model
+@pytest.mark.parametrize(
+    ("service", "expected"),
+    [
+        ("sts", ((400, "Throttling"), (500, "InternalFailure"), (503, "ServiceUnavailable"))),
+        # Two errors of IAM's model have status 500. InternalFailure is common to all of its actions.
+        ("iam", ((400, "Throttling"), (500, "InternalFailure"), (503, "ServiceUnavailable"))),
+        ("chime", _OF_CHIME),
+        ("chime-sdk-identity", _OF_CHIME),
+        ("chime-sdk-meetings", ((429, "ThrottlingException"), *_OF_CHIME[1:])),
+        ("chime-sdk-messaging", _OF_CHIME),
+        ("chime-sdk-media-pipelines", _OF_CHIME),
+        ("chime-sdk-voice", _OF_CHIME),
+        (
+            "organizations",
+            ((400, "TooManyRequestsException"), (500, "ServiceException"), (503, "ServiceUnavailableException")),
+        ),
+        ("sso", ((429, "TooManyRequestsException"), (500, "InternalFailure"), (503, "ServiceUnavailableException"))),
+        (
+            "sso-oidc",
+            ((429, "ThrottlingException"), (500, "InternalServerException"), (503, "ServiceUnavailableException")),
+        ),
+        (
+            "eks-auth",
+            ((429, "ThrottlingException"), (500, "InternalServerException"), (503, "ServiceUnavailableException")),
+        ),
+        (
+            "rolesanywhere",
+            ((429, "ThrottlingException"), (500, "InternalFailure"), (503, "ServiceUnavailableException")),
+        ),
+        (
+            "signin",
+            ((429, "TooManyRequestsError"), (500, "InternalServerException"), (503, "ServiceUnavailableException")),
+        ),
+        (
+            "iam-toolbox",
+            ((429, "ThrottlingException"), (500, "InternalServerException"), (503, "ServiceUnavailableException")),
+        ),
+    ],
+)
+def test_a_failure_of_the_server_has_the_code_that_the_service_declares(service: str, expected: Any) -> None:
+    asked = (("Throttling", "ThrottlingException"), ("InternalFailure",), ("ServiceUnavailable",))
+    for codes, (status, code) in zip(asked, expected, strict=True):
+        for each in codes:
+            declared = declared_code(service, each)
+            assert (error_status(service, declared), error_code(service, declared)) == (status, code)
+    assert declared_code(service, "AccessDenied") == "AccessDenied"
+    assert declared_code(service, "OutOfTea") == "OutOfTea"
 
 
 def test_an_error_is_the_exception_of_the_sdk(world: Any) -> None:
@@ -376,7 +436,7 @@ def backoffs(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     [
         ("sts", "get_caller_identity", {"error": "Throttling"}),
         ("iam", "list_users", {"error": "Throttling"}),
-        ("chime", "list_accounts", {"error": "ThrottlingException"}),
+        ("rolesanywhere", "list_profiles", {"error": "ThrottlingException"}),
         ("sts", "get_caller_identity", {"error": "ServiceUnavailable"}),
         ("chime", "list_accounts", {"error": "ServiceUnavailableException"}),
         ("sts", "get_caller_identity", {"kind": "drop"}),

@@ -1,13 +1,15 @@
 """Phone numbers: searched, ordered, updated, deleted, restored and assigned, by the sandbox's clock."""
 
+import json
+
 import pytest
 from botocore.exceptions import ClientError
-from botocore.session import Session
 from chime_calls import NOBODY, new_account, new_user, refusal
 from chime_worlds import CHIME_WORLD
 
 from rolecall.data import number_ranges, range_of
-from rolecall.wire.match import CHIME_ALONE
+from rolecall.http import HttpRequest
+from rolecall.wire import match
 
 SEATTLE = "+12065550100"
 SEATTLE_ID = "%2B12065550100"
@@ -398,32 +400,44 @@ def test_a_meeting_dials_out_from_a_number_of_the_callers(world, chime):
     assert refusal(chime, "CreateMeetingDialOut", **right)[0] == "BadRequestException"
 
 
-def words_of(shape, found):
-    """The members and the possible values of a request, by the path to them."""
-
-    def walk(shape, path):
-        if shape.type_name == "structure":
-            found.setdefault(path, set()).update(shape.members)
-            for name, member in shape.members.items():
-                walk(member, f"{path}.{name}")
-        elif shape.type_name == "list":
-            walk(shape.member, path)
-        elif getattr(shape, "enum", None):
-            found.setdefault(path, set()).update(shape.enum)
-
-    if shape is not None:
-        walk(shape, "")
-    return found
-
-
-@pytest.mark.follows_the_model
-def test_what_chime_alone_has_is_known():
-    models = [Session().get_service_model(name) for name in ("chime", "chime-sdk-voice")]
-    shared = set(models[0].operation_names) & set(models[1].operation_names)
-    assert len(shared) == 16
-    alone = set()
-    for name in shared:
-        of_chime, of_voice = (words_of(model.operation_model(name).input_shape, {}) for model in models)
-        for path in of_chime.keys() & of_voice.keys():
-            alone |= of_chime[path] - of_voice[path]
-    assert alone == set(CHIME_ALONE)
+@pytest.mark.parametrize(
+    ("method", "path", "body", "service"),
+    [
+        ("POST", "/phone-number-orders", {"ProductType": "BusinessCalling", "E164PhoneNumbers": [SEATTLE]}, "chime"),
+        ("POST", "/phone-number-orders", {"ProductType": "VoiceConnector", "Name": "BusinessCalling"}, "voice"),
+        ("POST", f"/phone-numbers/{SEATTLE_ID}", {"ProductType": "BusinessCalling"}, "chime"),
+        # Texts of the caller are no values of an enumeration.
+        ("POST", f"/phone-numbers/{SEATTLE_ID}", {"CallingName": "BusinessCalling"}, "voice"),
+        ("POST", f"/phone-numbers/{SEATTLE_ID}", {"Name": "UserId"}, "voice"),
+        (
+            "POST",
+            "/phone-numbers?operation=batch-update",
+            {"UpdatePhoneNumberRequestItems": [{"PhoneNumberId": "1"}, {"ProductType": "BusinessCalling"}]},
+            "chime",
+        ),
+        (
+            "POST",
+            "/phone-numbers?operation=batch-update",
+            {"UpdatePhoneNumberRequestItems": [{"PhoneNumberId": "1", "Name": "AccountId"}]},
+            "voice",
+        ),
+        ("GET", "/phone-numbers?product-type=BusinessCalling", None, "chime"),
+        ("GET", "/phone-numbers?filter-name=AccountId&filter-value=1", None, "chime"),
+        ("GET", "/phone-numbers?filter-name=VoiceConnectorId&filter-value=UserId", None, "voice"),
+        # The voice service takes every text as a status.
+        ("GET", "/phone-numbers?status=Assigned", None, "voice"),
+        ("PUT", "/settings", {"BusinessCalling": {"CdrBucket": "a"}}, "chime"),
+        ("PUT", "/settings", {"VoiceConnector": {"CdrBucket": "BusinessCalling"}}, "voice"),
+        ("GET", "/settings", None, "chime"),
+        ("PUT", "/settings/phone-number", {"CallingName": "AccountId"}, "voice"),
+        # What cannot be read is the voice service's, which refuses it.
+        ("PUT", "/settings", ["BusinessCalling"], "voice"),
+        ("PUT", "/settings", b'{"BusinessCalling":', "voice"),
+    ],
+)
+def test_the_models_tell_requests_of_chime_and_voice_apart(method, path, body, service):
+    """At an endpoint of all services. Chime takes what its model alone has; voice answers more, and takes the rest."""
+    target, _, query = path.partition("?")
+    content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    request = HttpRequest(method, target, query, {"host": "127.0.0.1:4580"}, content)
+    assert match(request, "chime").service.name == {"chime": "chime", "voice": "chime-sdk-voice"}[service]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from botocore.session import get_session
+from sqlalchemy import select
 
 from rolecall import Rolecall
 from rolecall.ids import Identifiers
@@ -28,6 +29,7 @@ DAY = 86_400
 INSTANCE_ID = "0f6b8b3c-4a1e-4f5d-9c39-1d9c0c3a7f10"
 INSTANCE = f"arn:aws:chime:us-east-1:{ACCOUNT}:app-instance/{INSTANCE_ID}"
 LAMBDA = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:ivr"
+PLATFORM = f"arn:aws:mobiletargeting:us-east-1:{ACCOUNT}:apps/0123456789abcdef0123456789abcdef"
 IVR = LAMBDA.replace("us-east-1", "us-west-2")
 ALIAS = f"arn:aws:lex:us-east-1:{ACCOUNT}:bot-alias/ABCDEFGHIJ/KLMNOPQRST"
 GENERAL = {
@@ -214,6 +216,101 @@ def test_channels_have_their_members_moderators_and_messages(sandbox: Rolecall) 
     )
     assert texts(messaging) == ["Hello", "Hi", "Later"]
     messaging.delete_channel_message(ChannelArn=CHANNEL, ChimeBearer=arn("root"), MessageId=sent["MessageId"])
+
+
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+DIGITS = "[0-9a-f]{64}"
+# The ids that AWS makes up, as seen in its documents and in public recordings.
+FORMS = {
+    "chime-sdk-identity/app-instance": UUID,
+    "chime-sdk-identity/app-instance-bot": f"{UUID}/{UUID}",
+    "chime-sdk-identity/app-instance-user-endpoint": UUID,
+    "chime-sdk-meetings/attendee": UUID,
+    "chime-sdk-meetings/meeting": UUID,
+    # amazon-chime-sdk-js issue 1355
+    "chime-sdk-messaging/channel": f"{UUID}/{DIGITS}",
+    "chime-sdk-messaging/channel-flow": f"{UUID}/{UUID}",
+    "chime-sdk-voice/sip-media-application": UUID,
+    "chime-sdk-voice/sip-rule": UUID,
+    # AWS CLI, create-voice-connector
+    "chime-sdk-voice/voice-connector": "[0-9a-z]{22}",
+    "chime-sdk-voice/voice-connector-group": UUID,
+}
+
+
+def without_ids() -> dict[str, Any]:
+    """Of each kind one resource that is declared without an id; only users have ids that somebody chose."""
+    section = file_of()["accounts"][0]
+    [instance] = section["app_instances"]
+    del instance["id"]
+    endpoint = {"name": "phone", "type": "APNS", "device_token": "d", "application": PLATFORM}
+    instance["users"] = [{"id": "ana", "endpoints": [endpoint]}, {"id": "root"}]
+    [private] = [each for each in instance["channels"] if each["name"] == "Private"]
+    messages = [{"sender": "root", "content": "Hello"}]
+    instance["channels"] = [{**private, "messages": messages, "members": ["root"]}]
+    return {"version": 1, "accounts": [section]}
+
+
+def ids_in(database: Database) -> tuple[dict[str, set[str]], set[str]]:
+    """The ids of the resources of each kind, without those of users, and the ids of messages."""
+    resources, messages = (metadata.tables[name] for name in ("resources", "channel_messages"))
+    with database.snapshot() as connection:
+        rows = connection.execute(select(resources.c.kind, resources.c.resource_id)).all()
+        sent = {row[0] for row in connection.execute(select(messages.c.message_id))}
+    found: dict[str, set[str]] = {}
+    for kind, resource_id in rows:
+        if kind.rpartition("/")[2] not in ("app-instance-user", "app-instance-admin"):
+            found.setdefault(kind, set()).add(resource_id)
+    return found, sent
+
+
+def make_one_of_each(sandbox: Rolecall) -> None:
+    """The same kinds by calls, without an id wherever the operation makes one up."""
+    identity, messaging, meetings, voice = (
+        sandbox.client(f"chime-sdk-{name}") for name in ("identity", "messaging", "meetings", "voice")
+    )
+    instance = identity.create_app_instance(Name="called")["AppInstanceArn"]
+    asked = {"AppInstanceArn": instance, "AppInstanceUserId": "ana", "Name": "Ana"}
+    ana = identity.create_app_instance_user(**asked)["AppInstanceUserArn"]
+    lex = {"LexBotAliasArn": ALIAS, "LocaleId": "en_US", "RespondsTo": "STANDARD_MESSAGES"}
+    identity.create_app_instance_bot(AppInstanceArn=instance, ClientRequestToken="token", Configuration={"Lex": lex})
+    identity.register_app_instance_user_endpoint(
+        AppInstanceUserArn=ana, Type="APNS", ResourceArn=PLATFORM, EndpointAttributes={"DeviceToken": "e"}
+    )
+    channel = messaging.create_channel(AppInstanceArn=instance, Name="c", ChimeBearer=ana)["ChannelArn"]
+    message = {"Content": "Hello", "Type": "STANDARD", "Persistence": "PERSISTENT"}
+    messaging.send_channel_message(ChannelArn=channel, ChimeBearer=ana, **message)
+    invoked = {"Lambda": {"ResourceArn": LAMBDA, "InvocationType": "ASYNC"}}
+    processor = {"Name": "p", "Configuration": invoked, "ExecutionOrder": 1, "FallbackAction": "ABORT"}
+    messaging.create_channel_flow(AppInstanceArn=instance, Name="f", Processors=[processor], ClientRequestToken="token")
+    meeting = meetings.create_meeting(ClientRequestToken="token", MediaRegion="us-east-1", ExternalMeetingId="call")
+    meetings.create_attendee(MeetingId=meeting["Meeting"]["MeetingId"], ExternalUserId="user")
+    made = voice.create_voice_connector(Name="v", RequireEncryption=True, AwsRegion="us-west-2")["VoiceConnector"]
+    voice.create_voice_connector_group(Name="g")
+    application = voice.create_sip_media_application(
+        AwsRegion="us-east-1", Name="s", Endpoints=[{"LambdaArn": LAMBDA}]
+    )["SipMediaApplication"]
+    target = {"SipMediaApplicationId": application["SipMediaApplicationId"], "Priority": 1, "AwsRegion": "us-east-1"}
+    voice.create_sip_rule(
+        Name="r", TriggerType="RequestUriHostname", TriggerValue=made["OutboundHostName"], TargetApplications=[target]
+    )
+
+
+def test_ids_that_are_made_up_have_the_same_form_in_both_ways_to_make_a_resource() -> None:
+    with Rolecall(config=without_ids()) as sandbox:
+        database = sandbox._parts.sandbox.database
+        declared, sent = ids_in(database)
+        make_one_of_each(sandbox)
+        after, sent_after = ids_in(database)
+    made = {kind: ids - declared.get(kind, set()) for kind, ids in after.items()}
+    for ids in (declared, made):
+        assert ids.keys() == FORMS.keys()
+        for kind, form in FORMS.items():
+            assert ids[kind], kind
+            assert all(re.fullmatch(form, each) for each in ids[kind]), (kind, ids[kind])
+    for messages in (sent, sent_after - sent):
+        assert len(messages) == 1
+        assert all(re.fullmatch(DIGITS, each) for each in messages)
 
 
 def test_roles_in_declared_channels_are_enforced(sandbox: Rolecall) -> None:

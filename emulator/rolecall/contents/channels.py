@@ -10,6 +10,8 @@ ELASTIC, FLOW_MEMBER = "ElasticChannelConfiguration", "ChannelFlowArn"
 # Developer Guide, Elastic channels.
 ELASTIC_REGION = "us-east-1"
 # AWS General Reference, Amazon Chime SDK endpoints and quotas; Developer Guide, Using channel flows.
+# Recorded, amazon-chime-sdk-js issue 1355: ids of channels have 64 hexadecimal digits, unless the caller chooses them.
+CHANNEL_ID_BYTES = 32
 MAXIMUM_FLOWS = 100
 MAXIMUM_PROCESSORS = 1
 STANDARD, CONTROL = "STANDARD", "CONTROL"

@@ -6,7 +6,7 @@ on its next call. Without rules, calls pay nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -68,10 +68,16 @@ NOT_STRUCK = Struck()
 
 
 class ActiveFaults:
-    """The rules of one generation, in the form that the gateway uses."""
+    """The rules of one generation, in the form that the gateway uses.
 
-    def __init__(self, database: Database, rules: Sequence[FaultRule]) -> None:
+    ``declared_code`` gives the code that a service has for an error that all services share.
+    """
+
+    def __init__(
+        self, database: Database, rules: Sequence[FaultRule], declared_code: Callable[[str, str], str]
+    ) -> None:
         self._database = database
+        self._declared_code = declared_code
         self._credential_rules = [rule for rule in rules if rule.kind in CREDENTIAL_KINDS]
         self._call_rules = [rule for rule in rules if rule.kind not in CREDENTIAL_KINDS]
 
@@ -88,13 +94,15 @@ class ActiveFaults:
         matching = [rule for rule in rules if rule.matches(facts)]
         if not matching:
             return NOT_STRUCK
-        return _effect(self._database.write_beside(snapshot, partial(_count, matching)), facts)
+        return _effect(self._database.write_beside(snapshot, partial(_count, matching)), facts, self._declared_code)
 
 
-def active_faults(database: Database, states: Mapping[str, str]) -> ActiveFaults | None:
+def active_faults(
+    database: Database, states: Mapping[str, str], declared_code: Callable[[str, str], str]
+) -> ActiveFaults | None:
     """The rules in the stored states of a sandbox; None when there are no rules."""
     rules = read_kept(states.get(STATE_NAME))
-    return ActiveFaults(database, rules) if rules else None
+    return ActiveFaults(database, rules, declared_code) if rules else None
 
 
 def _count(matching: Sequence[FaultRule], connection: Connection) -> list[FaultRule]:
@@ -115,11 +123,11 @@ def _ends_the_call(rule: FaultRule) -> bool:
     return rule.kind not in ("delay", "drop_answer", "identity_provider_down", *DELIVERY_KINDS)
 
 
-def _effect(hit: Sequence[FaultRule], facts: CallFacts) -> Struck:
+def _effect(hit: Sequence[FaultRule], facts: CallFacts, declared_code: Callable[[str, str], str]) -> Struck:
     if not hit:
         return NOT_STRUCK
     return Struck(
-        error=_error(hit[-1], facts) if _ends_the_call(hit[-1]) else None,
+        error=_error(hit[-1], facts, declared_code) if _ends_the_call(hit[-1]) else None,
         delay_seconds=min(MAXIMUM_DELAY_SECONDS, sum(rule.delay_seconds for rule in hit)),
         drops=any(rule.kind in ("drop", "drop_answer") for rule in hit),
         identity_provider_down=any(rule.kind == "identity_provider_down" for rule in hit),
@@ -128,7 +136,7 @@ def _effect(hit: Sequence[FaultRule], facts: CallFacts) -> Struck:
     )
 
 
-def _error(rule: FaultRule, facts: CallFacts) -> AwsError:
+def _error(rule: FaultRule, facts: CallFacts, declared_code: Callable[[str, str], str]) -> AwsError:
     reason = f"fault rule {rule.rule_id}"
     if rule.kind == "expired_credentials":
         return AwsError("ExpiredToken", EXPIRED_TOKEN_MESSAGE, reason=reason)
@@ -141,7 +149,8 @@ def _error(rule: FaultRule, facts: CallFacts) -> AwsError:
         # Status 0 means that there is no answer. Only the log sees it.
         return AwsError(DROPPED_CODE, status=0, reason=reason)
     usual = RATE_EXCEEDED_MESSAGE if rule.error.startswith("Thrott") else INJECTED_MESSAGE
-    return AwsError(rule.error, rule.message or usual, status=rule.status, reason=reason)
+    code = declared_code(facts.service, rule.error)
+    return AwsError(code, rule.message or usual, status=rule.status, reason=reason)
 
 
 class Faults:

@@ -17,6 +17,7 @@ from rolecall.settings import SandboxSettings
 from rolecall.storage import worlds
 from rolecall.storage.clock_states import kept_clock
 from rolecall.storage.engine import Database
+from rolecall.wire import declared_code
 from rolecall.worlds.setup import settings_in
 
 
@@ -67,6 +68,6 @@ class Generations:
         with self._taking_over:
             if self._identities is None or self._identities.generation < identities.generation:
                 self._clock.follow(kept_clock(states))
-                self.faults = active_faults(self._database, states)
+                self.faults = active_faults(self._database, states, declared_code)
                 self.settings = settings
                 self._identities = identities

@@ -8,7 +8,7 @@ operations compiled, on first use.
 
 from rolecall.wire.answers import check_constraints, encode_answer, encode_error, error_code, error_status
 from rolecall.wire.hosts import is_aws_host
-from rolecall.wire.known_errors import known_error_codes, operation_names
+from rolecall.wire.known_errors import declared_code, known_error_codes, operation_names
 from rolecall.wire.match import Target, decode, likely_service, match
 from rolecall.wire.models import SERVICES
 from rolecall.wire.scalars import http_date
@@ -23,6 +23,7 @@ __all__ = [
     "Unserved",
     "check_constraints",
     "claimed_service",
+    "declared_code",
     "decode",
     "encode_answer",
     "encode_error",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
-from rolecall.errors import COMMON_ERRORS, AwsError, CommonError
+from rolecall.errors import AwsError, common_error
 from rolecall.http import HttpAnswer, HttpRequest
 from rolecall.wire import json_answer
 from rolecall.wire.constraints import reason_of, sentence
@@ -26,11 +26,6 @@ JSON_TYPE = "application/json"
 JSON_TARGET_TYPE = "application/x-amz-json-1.1"
 _TOO_LARGE = 413
 _NO_NAMESPACE = "http://webservices.amazon.com/AWSFault/2005-15-09"
-_COMMON_BY_CODE: Mapping[str, CommonError] = {
-    **{common.json_code: common for common in COMMON_ERRORS.values()},
-    **{common.query_code: common for common in COMMON_ERRORS.values()},
-    **COMMON_ERRORS,
-}
 
 
 def check_constraints(operation: Operation, parameters: Mapping[str, Any]) -> None:
@@ -164,7 +159,7 @@ def _resolve(service_name: str, code: str) -> _Resolved:
     modelled = load_service(service_name).errors if service_name in KNOWN_SERVICES else {}
     if code in modelled:
         return _modelled(modelled[code])
-    common = _COMMON_BY_CODE.get(code)
+    common = common_error(code)
     if common is None:
         return _Resolved(code, 400, code, frozenset())
     spoken, status = (common.json_code, common.json_status) if rest else (common.query_code, common.query_status)

@@ -18,6 +18,7 @@ from rolecall.http import HttpRequest, name_of_host
 from rolecall.quick_values import quick_value
 from rolecall.wire import routes
 from rolecall.wire.forms import add_parameters, repeated_parameter, split_parameters
+from rolecall.wire.model_differences import has_more
 from rolecall.wire.models import KNOWN_SERVICES
 from rolecall.wire.services import Operation, Service, load_service
 
@@ -60,8 +61,6 @@ _COLONS_BEFORE_RESOURCE = 5
 # Operations on phone numbers have the same paths in these two. The second one answers more, except for the operation.
 _CHIME, _VOICE = "chime", "chime-sdk-voice"
 _CHIME_ANSWERS_MORE = "GetGlobalSettings"
-# Values and members of requests that the voice service does not have.
-CHIME_ALONE = ("BusinessCalling", "AccountId", "UserId")
 _NO_PARAMETERS: Mapping[str, str] = {}
 # What service, method, path and query string ask for. It follows from the models alone.
 _REMEMBERED_PATHS = 1024
@@ -242,9 +241,12 @@ def _of_both() -> frozenset[str]:
 
 def _is_for_chime_alone(operation_name: str, query: Mapping[str, str], body: bytes) -> bool:
     """For a request whose host names neither service: whether it has what the voice service does not know."""
-    if operation_name == _CHIME_ANSWERS_MORE:
-        return True
-    return not set(CHIME_ALONE).isdisjoint(query.values()) or any(f'"{word}"'.encode() in body for word in CHIME_ALONE)
+    return operation_name == _CHIME_ANSWERS_MORE or has_more(
+        load_service(_CHIME).input_shape(operation_name),
+        load_service(_VOICE).input_shape(operation_name),
+        query,
+        body,
+    )
 
 
 @lru_cache(maxsize=len(KNOWN_SERVICES))

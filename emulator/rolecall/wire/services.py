@@ -96,6 +96,11 @@ class Service:
             compiled = self._compiled[name] = _compile(self, self._model, name)
         return compiled
 
+    def input_shape(self, name: str) -> Shape | None:
+        """The input of an operation; None for one that takes nothing."""
+        given = self._model.operations[name].get("input")
+        return None if given is None else self._model.shape(given["shape"])
+
 
 @lru_cache(maxsize=len(KNOWN_SERVICES))
 def load_service(name: str) -> Service:

@@ -21,7 +21,16 @@ from rolecall.contents.app_instances import (
     new_endpoint,
     new_user,
 )
-from rolecall.contents.channels import ELASTIC, FLOW_MEMBER, PERSISTENT, STANDARD, new_channel, new_flow, new_message
+from rolecall.contents.channels import (
+    CHANNEL_ID_BYTES,
+    ELASTIC,
+    FLOW_MEMBER,
+    PERSISTENT,
+    STANDARD,
+    new_channel,
+    new_flow,
+    new_message,
+)
 from rolecall.contents.expiration import CREATED, EXPIRATION, expires_at_seconds
 from rolecall.contents.meetings import LONGEST_MEETING_SECONDS, attendee_token, new_attendee, new_meeting
 from rolecall.contents.voice import (
@@ -188,7 +197,8 @@ class ChimeSdkRows:
         known: Mapping[str, _Written],
         flows: Mapping[str, _Written],
     ) -> None:
-        own_id = declared.channel_id or self._uuid(region, "channel", instance.resource_id, declared.name)
+        derived = self._digest(region, "channel", instance.resource_id, declared.name)[:CHANNEL_ID_BYTES].hex()
+        own_id = declared.channel_id or derived
         channel_id = f"{instance.resource_id}/{own_id}"
         arn, creator = self._arn("channel", region, channel_id), known[declared.creator].arn
         optional = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from rolecall.contents.channels import ELASTIC_REGION, new_channel
+from rolecall.contents.channels import CHANNEL_ID_BYTES, ELASTIC_REGION, new_channel
 from rolecall.contents.expiration import expires_at_seconds
 from rolecall.errors import bad_request
 from rolecall.services.app_instance_kinds import APP_INSTANCE, PAGE_SIZE, USER, is_admin
@@ -88,7 +88,7 @@ def create_channel(
         return {"ChannelArn": before.content["ChannelArn"]}
     if ElasticChannelConfiguration is not None:
         _check_elastic(call, Mode, MemberArns)
-    channel_id = f"{instance.resource_id}/{ChannelId or _new_id(call)}"
+    channel_id = f"{instance.resource_id}/{ChannelId or call.ids.noise(CHANNEL_ID_BYTES).hex()}"
     asked = {"Metadata": Metadata, ELASTIC: ElasticChannelConfiguration, "ExpirationSettings": ExpirationSettings}
     arn = CHANNEL.arn(call, channel_id)
     content = new_channel(arn, Name, Mode, Privacy, ChimeBearer, asked, call.now_seconds)
@@ -113,11 +113,6 @@ def create_channel(
         }
         announce(call, channel, "CREATE_CHANNEL_MEMBERSHIP", payload)
     return {"ChannelArn": content["ChannelArn"]}
-
-
-def _new_id(call: Call) -> str:
-    """Recorded, amazon-chime-sdk-js issue 1355: 64 hexadecimal digits."""
-    return call.ids.noise(32).hex()
 
 
 def _check_elastic(call: Call, mode: str, member_arns: Sequence[str]) -> None:
