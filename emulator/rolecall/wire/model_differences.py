@@ -12,7 +12,7 @@ from rolecall.wire.models import Shape
 def has_more(one: Shape | None, other: Shape | None, query: Mapping[str, str], body: bytes) -> bool:
     """Whether a rest-json request has a member, or a value of an enumeration, of the first model alone.
 
-    The shapes are those of the input. A body that is no JSON object has nothing.
+    Both shapes are of the input. A body that is no JSON object has nothing.
     """
     if one is None or other is None:
         return False
