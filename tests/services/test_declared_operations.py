@@ -46,9 +46,10 @@ def misfits(declared: Declared, model: OperationModel) -> list[str]:
     assert kind is not None
     found = []
     if declared.verb == "list":
-        if set(taken) != {"NextToken", "MaxResults", *kind.id_members[:-1]} or required != set(kind.id_members[:-1]):
+        above = () if kind.parent is None else kind.parent.id_members
+        if set(taken) != {"NextToken", "MaxResults", *above} or required != set(above):
             found.append("takes more or less than a page")
-        listed = [member for name, member in answered.items() if name != "NextToken"]
+        listed = [member for name, member in answered.items() if name not in ("NextToken", *above)]
         if "NextToken" not in answered or [member.type_name for member in listed] != ["list"]:
             found.append("answers no page of one list")
         elif kind.id_member not in getattr(getattr(listed[0], "member", None), "members", {}):

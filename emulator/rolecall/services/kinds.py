@@ -166,8 +166,13 @@ class Kind:
     @cached_property
     def id_members(self) -> tuple[str, ...]:
         """The members that name a resource, its parent's first."""
-        above = () if self.parent is None or self.is_named_by_arn else self.parent.id_members
+        above = () if self.is_named_by_arn else self.parent_members
         return (*above, self.identified_by or self.id_member)
+
+    @property
+    def parent_members(self) -> tuple[str, ...]:
+        """The members that name the parent, as a list of its resources takes them."""
+        return () if self.parent is None else self.parent.id_members
 
     @cached_property
     def noun(self) -> str:

@@ -64,14 +64,15 @@ def get(kind: Kind, name: str) -> None:
 def list_(kind: Kind, name: str) -> None:
     """Takes NextToken, MaxResults and the parent's ids; answers the parent's or the account's resources and NextToken.
 
-    The oldest is the first.
+    The oldest is the first. Where the model has the parent's ids in the answer, they are there, too.
     """
 
     def function(call: Call, *, NextToken: str | None = None, MaxResults: int | None = None, **more: Any) -> Answer:
-        ids = tuple(more.pop(member) for member in kind.id_members[:-1])
+        ids = {member: more.pop(member) for member in kind.parent_members}
         _refuse(call, more)
-        [member] = set(call.model.output_members) - _PAGE_MEMBERS
-        return page_of(call, kind, ids, member, NextToken, MaxResults)
+        [member] = set(call.model.output_members) - _PAGE_MEMBERS - ids.keys()
+        page = page_of(call, kind, tuple(ids.values()), member, NextToken, MaxResults)
+        return {**page, **{name: value for name, value in ids.items() if name in call.model.output_members}}
 
     _declare(kind.service, name, "list", kind, function)
 

@@ -10,8 +10,9 @@ from rolecall.errors import bad_request
 from rolecall.services.app_instance_kinds import APP_INSTANCE, BOT, SERVICE
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.verbs import change, delete, existing, get, keep, made_with_token, page_of
+from rolecall.services.verbs import change, delete, existing, get, keep, list_, made_with_token
 
+list_(BOT, "ListAppInstanceBots")
 get(BOT, "DescribeAppInstanceBot")
 delete(BOT, "DeleteAppInstanceBot")
 
@@ -64,14 +65,6 @@ def create_bot(
     content = new_bot(BOT.arn(call, bot_id), Configuration, Name, Metadata, call.now_seconds)
     keep(call, BOT, bot_id, content, Tags, parent=instance, create_token=token)
     return {"AppInstanceBotArn": content["AppInstanceBotArn"]}
-
-
-@operation(SERVICE, "ListAppInstanceBots")
-def list_bots(
-    call: Call, *, AppInstanceArn: str, MaxResults: int | None = None, NextToken: str | None = None
-) -> Answer:
-    page = page_of(call, BOT, (AppInstanceArn,), "AppInstanceBots", NextToken, MaxResults)
-    return {"AppInstanceArn": AppInstanceArn, **page}
 
 
 @operation(SERVICE, "UpdateAppInstanceBot")

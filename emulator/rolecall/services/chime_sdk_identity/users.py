@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
 
 from rolecall.contents.app_instances import new_user
 from rolecall.contents.expiration import expires_at_seconds
-from rolecall.services.app_instance_kinds import APP_INSTANCE, SERVICE, USER
+from rolecall.services.app_instance_kinds import APP_INSTANCE, SERVICE, USER, Expiration, put_expiration
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.verbs import change, delete, existing, get, keep, made_with_token, page_of
-from rolecall.storage import resources
+from rolecall.services.verbs import change, delete, existing, get, keep, list_, made_with_token
 
+list_(USER, "ListAppInstanceUsers")
 get(USER, "DescribeAppInstanceUser")
 delete(USER, "DeleteAppInstanceUser")
-
-
-class Expiration(TypedDict):
-    """When AWS deletes a user: so many days after it was created."""
-
-    ExpirationDays: int
-    ExpirationCriterion: str
 
 
 @operation(SERVICE, "CreateAppInstanceUser")
@@ -55,14 +47,6 @@ def create_user(
     return arn
 
 
-@operation(SERVICE, "ListAppInstanceUsers")
-def list_users(
-    call: Call, *, AppInstanceArn: str, MaxResults: int | None = None, NextToken: str | None = None
-) -> Answer:
-    page = page_of(call, USER, (AppInstanceArn,), "AppInstanceUsers", NextToken, MaxResults)
-    return {"AppInstanceArn": AppInstanceArn, **page}
-
-
 @operation(SERVICE, "UpdateAppInstanceUser")
 def update_user(call: Call, *, AppInstanceUserArn: str, Name: str, Metadata: str) -> Answer:
     change(call, USER, AppInstanceUserArn, members={"Name": Name, "Metadata": Metadata})
@@ -70,16 +54,6 @@ def update_user(call: Call, *, AppInstanceUserArn: str, Name: str, Metadata: str
 
 
 @operation(SERVICE, "PutAppInstanceUserExpirationSettings")
-def put_expiration(call: Call, *, AppInstanceUserArn: str, ExpirationSettings: Expiration | None = None) -> Answer:
-    """Without settings the user does not expire.
-
-    AWS deletes an expired user within six hours. Rolecall does so at the end of the last day.
-    """
+def put_user_expiration(call: Call, *, AppInstanceUserArn: str, ExpirationSettings: Expiration | None = None) -> Answer:
     user = existing(call, USER, AppInstanceUserArn, locked=True)
-    content = {name: value for name, value in user.content.items() if name != "ExpirationSettings"}
-    if ExpirationSettings is not None:
-        content["ExpirationSettings"] = ExpirationSettings
-    USER.kept.set_content(call, USER, user, content)
-    resources.set_end(call.db, user.key, expires_at_seconds(content))
-    expiration = {} if ExpirationSettings is None else {"ExpirationSettings": ExpirationSettings}
-    return {"AppInstanceUserArn": AppInstanceUserArn, **expiration}
+    return {"AppInstanceUserArn": AppInstanceUserArn, **put_expiration(call, USER, user, ExpirationSettings)}

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from rolecall.contents.meeting_features import Features, check_capabilities, check_external_id, maximum_attendees
 from rolecall.contents.meetings import attendee_token, new_attendee
 from rolecall.errors import AwsError
-from rolecall.services.batches import error_members
+from rolecall.services.batches import errors_of
 from rolecall.services.chime_sdk_meetings.meetings import MEETING, SERVICE, made_meeting, used_meeting
 from rolecall.services.kinds import Kind
 from rolecall.services.members import Tag
@@ -129,12 +129,12 @@ def batch_update_attendee_capabilities_except(
 
 
 def _made_attendees(call: Call, meeting: Resource, asked: Sequence[NewAttendee]) -> Answer:
-    attendees, errors = [], []
-    for each in asked:
-        try:
-            attendees.append(_made_attendee(call, meeting, each["ExternalUserId"], each.get("Capabilities")))
-        except AwsError as error:
-            errors.append({"ExternalUserId": each["ExternalUserId"], **error_members(error)})
+    attendees: list[Mapping[str, Any]] = []
+
+    def make(each: NewAttendee) -> None:
+        attendees.append(_made_attendee(call, meeting, each["ExternalUserId"], each.get("Capabilities")))
+
+    errors = errors_of(asked, make, lambda each: {"ExternalUserId": each["ExternalUserId"]})
     return {"Attendees": attendees, "Errors": errors}
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from rolecall.contents.channels import CHANNEL_ID_BYTES, ELASTIC_REGION, new_channel
 from rolecall.contents.expiration import expires_at_seconds
 from rolecall.errors import bad_request
-from rolecall.services.app_instance_kinds import APP_INSTANCE, PAGE_SIZE, USER, is_admin
+from rolecall.services.app_instance_kinds import APP_INSTANCE, PAGE_SIZE, USER, Expiration, is_admin, put_expiration
 from rolecall.services.chime_sdk_messaging.events import announce
 from rolecall.services.chime_sdk_messaging.kinds import (
     CHANNEL,
@@ -19,6 +19,7 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     listed,
     listed_of_member,
     parts_of,
+    shown_membership,
 )
 from rolecall.services.chime_sdk_messaging.relating import relate
 from rolecall.services.chime_sdk_messaging.roles import (
@@ -44,13 +45,6 @@ class Elastic(TypedDict):
     MaximumSubChannels: int
     TargetMembershipsPerSubChannel: int
     MinimumMembershipPercentage: int
-
-
-class Expiration(TypedDict):
-    """When a channel is deleted: so many days after it was made, or after its last message."""
-
-    ExpirationDays: int
-    ExpirationCriterion: str
 
 
 @operation(SERVICE, "CreateChannel")
@@ -98,19 +92,12 @@ def create_channel(
     moderators = {arn: named_identity(call, arn, AppInstanceArn) for arn in ModeratorArns} | {ChimeBearer: acting}
     if ElasticChannelConfiguration is None:
         members[ChimeBearer] = acting
-    for relation, those in ((MEMBER, members), (MODERATOR, moderators)):
-        for arn, member in those.items():
-            relate(call, channel, relation, arn, member, ChimeBearer)
+    joined = [relate(call, channel, MEMBER, arn, member, ChimeBearer) for arn, member in members.items()]
+    for arn, moderator in moderators.items():
+        relate(call, channel, MODERATOR, arn, moderator, ChimeBearer)
     relate(call, channel, Privacy.lower(), AppInstanceArn, instance, ChimeBearer)
-    for arn, member in members.items():
-        payload = {
-            "ChannelArn": content["ChannelArn"],
-            "Member": identity(call, arn, member),
-            "Type": DEFAULT,
-            "InvitedBy": identity(call, ChimeBearer, acting),
-            "CreatedTimestamp": call.now_seconds,
-            "LastUpdatedTimestamp": call.now_seconds,
-        }
+    for membership in joined:
+        payload = shown_membership(call, channel, membership, members[membership.member_arn].content)
         announce(call, channel, "CREATE_CHANNEL_MEMBERSHIP", payload)
     return {"ChannelArn": content["ChannelArn"]}
 
@@ -241,24 +228,12 @@ def search_channels(
 
 
 @operation(SERVICE, "PutChannelExpirationSettings")
-def put_expiration(
+def put_channel_expiration(
     call: Call, *, ChannelArn: str, ChimeBearer: str | None = None, ExpirationSettings: Expiration | None = None
 ) -> Answer:
-    """Without settings the channel does not expire.
-
-    AWS deletes an expired channel within six hours. Rolecall does so at the end of the last day.
-    """
     acting = standing(call, ChannelArn, ChimeBearer, locked=True)
     acting.must_moderate()
-    content = {name: value for name, value in acting.channel.content.items() if name != "ExpirationSettings"}
-    if ExpirationSettings is not None:
-        content["ExpirationSettings"] = ExpirationSettings
-    resources.set_content(call.db, acting.channel.key, content)
-    resources.set_end(call.db, acting.channel.key, expires_at_seconds(content))
-    return {
-        "ChannelArn": ChannelArn,
-        **({} if ExpirationSettings is None else {"ExpirationSettings": ExpirationSettings}),
-    }
+    return {"ChannelArn": ChannelArn, **put_expiration(call, CHANNEL, acting.channel, ExpirationSettings)}
 
 
 def shown_channel(call: Call, content: Content) -> Mapping[str, Any]:

@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rolecall.services.app_instance_kinds import is_admin
-from rolecall.services.chime_sdk_messaging.kinds import SERVICE, forbidden, listed_of_member, parts_of, seconds
+from rolecall.services.chime_sdk_messaging.kinds import (
+    SERVICE,
+    forbidden,
+    listed_of_member,
+    parts_of,
+    seconds,
+    sub_channel_of,
+)
 from rolecall.services.chime_sdk_messaging.moderators import existing_relation
 from rolecall.services.chime_sdk_messaging.roles import (
     Standing,
@@ -97,6 +104,6 @@ def _membership(call: Call, member: str, relation: Relation, channel: Mapping[st
         "AppInstanceUserMembershipSummary": {
             "Type": relation.membership_type,
             **({} if marker is None else {"ReadMarkerTimestamp": seconds(marker)}),
-            **({"SubChannelId": relation.sub_channel_id} if relation.sub_channel_id else {}),
+            **sub_channel_of(relation),
         },
     }

@@ -14,12 +14,13 @@ from rolecall.services.chime_sdk_messaging.roles import instance_of, standing
 from rolecall.services.members import Tag
 from rolecall.services.other_services import check_beside
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.verbs import change, existing, get, keep, made_with_token, page_of
+from rolecall.services.verbs import change, existing, get, keep, list_, made_with_token
 from rolecall.storage import channel_relations as relations
 from rolecall.storage import resources
 from rolecall.storage.resources import Resource
 
 get(FLOW, "DescribeChannelFlow")
+list_(FLOW, "ListChannelFlows")
 
 
 class Lambda(TypedDict):
@@ -98,13 +99,6 @@ def delete_flow(call: Call, *, ChannelFlowArn: str) -> Answer:
         raise conflict("The channel flow is associated with a channel.")
     FLOW.kept.remove(call, FLOW, flow)
     return {}
-
-
-@operation(SERVICE, "ListChannelFlows")
-def list_flows(
-    call: Call, *, AppInstanceArn: str, MaxResults: int | None = None, NextToken: str | None = None
-) -> Answer:
-    return page_of(call, FLOW, (AppInstanceArn,), "ChannelFlows", NextToken, MaxResults)
 
 
 @operation(SERVICE, "ListChannelsAssociatedWithChannelFlow")

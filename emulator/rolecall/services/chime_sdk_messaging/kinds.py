@@ -49,6 +49,23 @@ def named(arn: str, content: Content) -> dict[str, str]:
     return {"Arn": arn, **({} if name is None else {"Name": name})}
 
 
+def shown_membership(call: Call, channel: Resource, relation: Relation, member: Mapping[str, Any]) -> dict[str, Any]:
+    """A membership as the API and its events show it; ``member`` is the content of the user or bot."""
+    return {
+        "InvitedBy": identity(call, relation.created_by_arn),
+        "Type": relation.membership_type,
+        "Member": named(relation.member_arn, member),
+        "ChannelArn": channel.content["ChannelArn"],
+        "CreatedTimestamp": seconds(relation.created_at_micros),
+        "LastUpdatedTimestamp": seconds(relation.updated_at_micros),
+        **sub_channel_of(relation),
+    }
+
+
+def sub_channel_of(relation: Relation) -> dict[str, str]:
+    return {"SubChannelId": relation.sub_channel_id} if relation.sub_channel_id else {}
+
+
 def parts_of(call: Call, content: Content, *path: str) -> dict[str, Any]:
     """The content as the structure at this path of the answer has it: it, or an older model, may lack some members."""
     return {name: value for name, value in content.items() if (*path, name) in call.model.output_paths}

@@ -14,11 +14,11 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     SERVICE,
     conflict,
     forbidden,
-    identity,
     listed,
     micros,
     named,
-    seconds,
+    shown_membership,
+    sub_channel_of,
 )
 from rolecall.services.chime_sdk_messaging.relating import relate
 from rolecall.services.chime_sdk_messaging.roles import (
@@ -47,9 +47,9 @@ def create_membership(
     acting = standing(call, ChannelArn, ChimeBearer, locked=True)
     _must_invite(acting, Type, [MemberArn])
     relation, member = _add(acting, MemberArn, Type, SubChannelId)
-    _announce(acting, "CREATE_CHANNEL_MEMBERSHIP", relation, _shown(acting, relation, member.identity.content))
+    _announce_one(acting, "CREATE_CHANNEL_MEMBERSHIP", relation, member)
     answer = {"ChannelArn": ChannelArn, "Member": named(MemberArn, member.identity.content)}
-    return {**answer, **_sub_channel(relation)}
+    return {**answer, **sub_channel_of(relation)}
 
 
 @operation(SERVICE, "BatchCreateChannelMembership")
@@ -81,7 +81,7 @@ def batch_create_memberships(
     if acting.is_elastic:
         # Developer Guide: elastic channels have no events of batches.
         for relation, member in added:
-            _announce(acting, "CREATE_CHANNEL_MEMBERSHIP", relation, _shown(acting, relation, member.identity.content))
+            _announce_one(acting, "CREATE_CHANNEL_MEMBERSHIP", relation, member)
     elif added:
         _announce(acting, "BATCH_CREATE_CHANNEL_MEMBERSHIP", added[0][0], batch, [each.arn for _, each in added])
     return {"BatchChannelMemberships": batch, "Errors": errors}
@@ -140,8 +140,7 @@ def remove_memberships(acting: Standing, member: Standing, sub_channel_id: str =
     for relation in member.relations:
         if relation.relation == MEMBER and sub_channel_id in ("", relation.sub_channel_id):
             relations.remove(call.db, relation)
-            shown = _shown(acting, relation, member.identity.content)
-            _announce(acting, "DELETE_CHANNEL_MEMBERSHIP", relation, shown)
+            _announce_one(acting, "DELETE_CHANNEL_MEMBERSHIP", relation, member)
             if acting.is_elastic:
                 balance(call, acting.channel, relation.sub_channel_id)
 
@@ -159,7 +158,7 @@ def describe_membership(
     if found is None or not is_visible:
         raise absent(MemberArn, MEMBER)
     acting.must_read_messages(found.sub_channel_id)
-    return {"ChannelMembership": _shown(acting, found, member.identity.content)}
+    return {"ChannelMembership": shown_membership(call, acting.channel, found, member.identity.content)}
 
 
 @operation(SERVICE, "ListChannelMemberships")
@@ -264,20 +263,9 @@ def update_read_marker(call: Call, *, ChannelArn: str, ChimeBearer: str) -> Answ
     return {"ChannelArn": ChannelArn}
 
 
-def _shown(acting: Standing, relation: Relation, member: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "InvitedBy": identity(acting.call, relation.created_by_arn),
-        "Type": relation.membership_type,
-        "Member": named(relation.member_arn, member),
-        "ChannelArn": acting.channel_arn,
-        "CreatedTimestamp": seconds(relation.created_at_micros),
-        "LastUpdatedTimestamp": seconds(relation.updated_at_micros),
-        **_sub_channel(relation),
-    }
-
-
-def _sub_channel(relation: Relation) -> dict[str, str]:
-    return {"SubChannelId": relation.sub_channel_id} if relation.sub_channel_id else {}
+def _announce_one(acting: Standing, event_type: str, relation: Relation, member: Standing) -> None:
+    payload = shown_membership(acting.call, acting.channel, relation, member.identity.content)
+    _announce(acting, event_type, relation, payload)
 
 
 def _announce(

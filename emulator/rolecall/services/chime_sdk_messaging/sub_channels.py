@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rolecall.errors import bad_request, limit_exceeded
 from rolecall.services.chime_sdk_messaging.events import announce
-from rolecall.services.chime_sdk_messaging.kinds import ELASTIC, SERVICE, micros, named, seconds
+from rolecall.services.chime_sdk_messaging.kinds import ELASTIC, SERVICE, micros, shown_membership
 from rolecall.services.chime_sdk_messaging.roles import Standing, standing
 from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
@@ -76,13 +76,6 @@ def balance(call: Call, channel: Resource, left: str) -> None:
             relations.remove(call.db, relation)
             continue
         moved = relations.move(call.db, relation, room, micros(now))
-        payload = {
-            "ChannelArn": channel.content["ChannelArn"],
-            "Member": named(moved.member_arn, member),
-            "Type": moved.membership_type,
-            "SubChannelId": room,
-            "CreatedTimestamp": seconds(moved.created_at_micros),
-            "LastUpdatedTimestamp": seconds(moved.updated_at_micros),
-        }
+        payload = shown_membership(call, channel, moved, member)
         announce(call, channel, "UPDATE_CHANNEL_MEMBERSHIP", payload, to_members=False, user_arns=[moved.member_arn])
     messages.remove_of_sub_channel(call.db, channel.key, left)
