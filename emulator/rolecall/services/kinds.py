@@ -136,6 +136,7 @@ class Kind:
     - ``ended_message`` is AWS's message for a resource that has ended, where it differs.
     - ``identified_by`` is the member of requests that has the id or the ARN, where ``id_member`` is not in them.
     - ``absent_code`` is the error code for an id that does not exist.
+    - ``is_named_alone``: the id names a resource without its parent's.
     """
 
     service: str
@@ -149,6 +150,7 @@ class Kind:
     ended_message: str = ""
     identified_by: str = ""
     absent_code: str = NOT_FOUND
+    is_named_alone: bool = False
 
     def place(self, call: Call) -> Place:
         """Where the caller's resources of this kind are in the store."""
@@ -166,7 +168,7 @@ class Kind:
     @cached_property
     def id_members(self) -> tuple[str, ...]:
         """The members that name a resource, its parent's first."""
-        above = () if self.is_named_by_arn else self.parent_members
+        above = () if self.is_named_by_arn or self.is_named_alone else self.parent_members
         return (*above, self.identified_by or self.id_member)
 
     @property

@@ -25,6 +25,11 @@ class Tag(TypedDict):
     Value: str
 
 
+def given(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that a request has: those that are not None."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
 def refused_members(registered: RegisteredOperation, input_paths: Iterable[Path]) -> frozenset[Path]:
     """The members of the model's input that the operation would ignore.
 

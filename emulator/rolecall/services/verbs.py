@@ -15,7 +15,7 @@ from typing import Any
 
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.kinds import NOT_FOUND, Ids, Kind, resource_of_arn, shown, with_secret
-from rolecall.services.members import Tag
+from rolecall.services.members import Tag, given
 from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call, Function, operation, parameter_not_emulated
 from rolecall.storage import resources as store
@@ -56,7 +56,7 @@ def get(kind: Kind, name: str) -> None:
     """Takes the id, answers the resource as its one member."""
 
     def function(call: Call, **members: Any) -> Answer:
-        return _answer(call, existing(call, kind, *_only_ids(call, kind, members)).content)
+        return answer_of(call, existing(call, kind, *_only_ids(call, kind, members)).content)
 
     _declare(kind.service, name, "get", kind, function)
 
@@ -84,7 +84,7 @@ def update(kind: Kind, name: str) -> None:
         ids = _ids(kind, members)
         [answered] = call.model.output_members
         _refuse(call, [member for member in members if (answered, member) not in call.model.output_paths])
-        return _answer(call, change(call, kind, *ids, members=members))
+        return answer_of(call, change(call, kind, *ids, members=members))
 
     _declare(kind.service, name, "update", kind, function)
 
@@ -202,7 +202,13 @@ def page_of(
 
 def create(call: Call, kind: Kind, resource_id: str, content: Content, tags: Sequence[Tag] = (), **more: Any) -> Answer:
     """Keep a new resource in the store, as :func:`keep` does; answers it as the operation's one member."""
-    return _answer(call, keep(call, kind, resource_id, content, tags, **more).content)
+    return answer_of(call, keep(call, kind, resource_id, content, tags, **more).content)
+
+
+def answer_of(call: Call, content: Content) -> Answer:
+    """The content as the operation's one member."""
+    [member] = call.model.output_members
+    return {member: shown(call, member, content)}
 
 
 def keep(
@@ -266,10 +272,14 @@ def made_with_token(call: Call, kind: Kind, create_token: str, asked: Content | 
 
 
 def change(call: Call, kind: Kind, *ids: str, members: Content) -> Content:
-    """The content of a resource after these members of it were changed. Raises AwsError NotFoundException."""
-    resource = existing(call, kind, *ids, locked=True)
+    """As :func:`change_resource`, for the resource of these ids. Raises AwsError NotFoundException."""
+    return change_resource(call, kind, existing(call, kind, *ids, locked=True), members)
+
+
+def change_resource(call: Call, kind: Kind, resource: Resource, members: Content) -> Content:
+    """The content of a locked resource after these members of it were changed. A member that is None stays as it is."""
     changed_at = {member: call.now_seconds for member in _CHANGED_AT if member in resource.content}
-    content = {**resource.content, **members, **changed_at}
+    content = {**resource.content, **given(members), **changed_at}
     kind.kept.set_content(call, kind, resource, content)
     return content
 
@@ -332,8 +342,3 @@ def _refuse(call: Call, unknown: Collection[str]) -> None:
     """What a newer model lets clients send, and the verb would ignore."""
     if unknown:
         raise parameter_not_emulated(call.operation, min(unknown))
-
-
-def _answer(call: Call, content: Content) -> Answer:
-    [member] = call.model.output_members
-    return {member: shown(call, member, content)}

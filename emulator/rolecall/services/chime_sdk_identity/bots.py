@@ -71,10 +71,9 @@ def create_bot(
 def update_bot(
     call: Call, *, AppInstanceBotArn: str, Name: str, Metadata: str, Configuration: Configuration | None = None
 ) -> Answer:
-    members: dict[str, Any] = {"Name": Name, "Metadata": Metadata}
     if Configuration is not None:
         _check(Configuration)
-        members["Configuration"] = Configuration
+    members = {"Name": Name, "Metadata": Metadata, "Configuration": Configuration}
     change(call, BOT, AppInstanceBotArn, members=members)
     return {"AppInstanceBotArn": AppInstanceBotArn}
 

@@ -88,7 +88,6 @@ def update_endpoint(
     call: Call, *, AppInstanceUserArn: str, EndpointId: str, Name: str | None = None, AllowMessages: str | None = None
 ) -> Answer:
     """Members that are left out stay as they are."""
-    asked = {"Name": Name, "AllowMessages": AllowMessages}
-    members = {member: value for member, value in asked.items() if value is not None}
+    members = {"Name": Name, "AllowMessages": AllowMessages}
     change(call, ENDPOINT, AppInstanceUserArn, EndpointId, members=members)
     return {"AppInstanceUserArn": AppInstanceUserArn, "EndpointId": EndpointId}

@@ -28,7 +28,7 @@ from rolecall.services.chime_sdk_media_pipelines.sources import (
     with_dependent_actions,
 )
 from rolecall.services.chime_sdk_media_pipelines.stream_pools import POOL
-from rolecall.services.members import Document, Tag
+from rolecall.services.members import Document, Tag, given
 from rolecall.services.registry import Answer, Call, Parameters, operation
 from rolecall.storage import resources
 
@@ -73,8 +73,7 @@ def create_media_capture_pipeline(
         "SseAwsKeyManagementParams": SseAwsKeyManagementParams,
         "SinkIamRoleArn": SinkIamRoleArn,
     }
-    given = {member: value for member, value in asked.items() if value is not None}
-    return made_pipeline(call, CAPTURE, given, ClientRequestToken, Tags, {"Meetings": [meeting_id]})
+    return made_pipeline(call, CAPTURE, given(asked), ClientRequestToken, Tags, {"Meetings": [meeting_id]})
 
 
 def _check_sink_role(call: Call, role_arn: str, *, is_encrypted: bool) -> None:

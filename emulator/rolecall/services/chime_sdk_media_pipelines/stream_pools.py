@@ -15,12 +15,12 @@ from rolecall.services.chime_sdk_media_pipelines.pipelines import (
     pipelines_here,
 )
 from rolecall.services.chime_sdk_media_pipelines.sources import streams_of_pools, with_dependent_actions
-from rolecall.services.kinds import Ids, Kind, ResourceStore, kind_with_arn, shown
+from rolecall.services.kinds import Ids, Kind, ResourceStore, kind_with_arn
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, Parameters, operation
-from rolecall.services.verbs import existing, get, keep, list_, made_with_token
+from rolecall.services.verbs import answer_of, change_resource, existing, get, keep, list_, made_with_token
 from rolecall.storage import resources
-from rolecall.storage.resources import Content, Resource
+from rolecall.storage.resources import Resource
 
 # Amazon Chime SDK endpoints and quotas.
 MAXIMUM_POOLS = 10
@@ -94,7 +94,7 @@ def create_stream_pool(
             "UpdatedTimestamp": call.now_seconds,
         }
         known = keep(call, POOL, PoolName, content, Tags, create_token=ClientRequestToken)
-    return _answer(call, _content_now(call, known))
+    return answer_of(call, _content_now(call, known))
 
 
 @operation(SERVICE, "UpdateMediaPipelineKinesisVideoStreamPool")
@@ -102,14 +102,9 @@ def update_stream_pool(call: Call, *, Identifier: str, StreamConfiguration: Chan
     """Raises AwsError ConflictException while the pool is being made, changed or deleted."""
     pool = existing(call, POOL, Identifier, locked=True)
     _check_settled(pool)
-    content = {
-        **pool.content,
-        "StreamConfiguration": {**pool.content["StreamConfiguration"], **(StreamConfiguration or {})},
-        "PoolStatus": "UPDATING",
-        "UpdatedTimestamp": call.now_seconds,
-    }
-    resources.set_content(call.db, pool.key, content)
-    return _answer(call, content)
+    streams = {**pool.content["StreamConfiguration"], **(StreamConfiguration or {})}
+    members = {"StreamConfiguration": streams, "PoolStatus": "UPDATING"}
+    return answer_of(call, change_resource(call, POOL, pool, members))
 
 
 @operation(SERVICE, "DeleteMediaPipelineKinesisVideoStreamPool")
@@ -120,8 +115,7 @@ def delete_stream_pool(call: Call, *, Identifier: str) -> Answer:
         raise AwsError("ConflictException", f"Kinesis video stream pool {pool.resource_id} is being deleted.")
     if _reserved(call, pool.content["PoolArn"]):
         raise AwsError("ConflictException", f"Kinesis video stream pool {pool.resource_id} is used by media pipelines.")
-    content = {**pool.content, "PoolStatus": "DELETING", "UpdatedTimestamp": call.now_seconds}
-    resources.set_content(call.db, pool.key, content)
+    change_resource(call, POOL, pool, {"PoolStatus": "DELETING"})
     resources.set_end(call.db, pool.key, call.now_seconds + MOVE_SECONDS)
     return {}
 
@@ -150,7 +144,3 @@ def _reserved(call: Call, pool_arn: str) -> int:
         for sink in each.content[STREAM]["Sinks"]
     ]
     return sum(int(sink["ReservedStreamCapacity"]) for sink in sinks if sink["SinkArn"] == pool_arn)
-
-
-def _answer(call: Call, content: Content) -> Answer:
-    return {POOL_MEMBER: shown(call, POOL_MEMBER, content)}

@@ -15,7 +15,7 @@ from rolecall.services.chime_sdk_media_pipelines.pipelines import INSIGHTS, MOVE
 from rolecall.services.kinds import NOT_FOUND, Ids, Kind, ResourceStore, shown
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.speaker_searches import ANALYSIS_SECONDS, SEARCH_FINDERS, FoundVoice
-from rolecall.services.verbs import existing, get, keep, made_with_token
+from rolecall.services.verbs import change_resource, existing, get, keep, made_with_token
 from rolecall.storage import resources
 from rolecall.storage.resources import Content, Resource
 
@@ -132,8 +132,7 @@ def _stopped(call: Call, kind: Kind, identifier: str, task_id: str) -> Answer:
     task, member = existing(call, kind, identifier, task_id, locked=True), _status_member(kind)
     if task.content[member] not in _RUNNING:
         raise AwsError("ConflictException", f"{kind.noun} {task_id} is {task.content[member]}.")
-    content = {**task.content, member: "Stopping", "UpdatedTimestamp": call.now_seconds}
-    resources.set_content(call.db, task.key, content)
+    change_resource(call, kind, task, {member: "Stopping"})
     return {}
 
 

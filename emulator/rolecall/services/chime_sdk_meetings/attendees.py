@@ -13,7 +13,7 @@ from rolecall.services.chime_sdk_meetings.meetings import MEETING, SERVICE, made
 from rolecall.services.kinds import Kind
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.verbs import existing, get, keep, list_, made_with_token
+from rolecall.services.verbs import change_resource, existing, get, keep, list_, made_with_token
 from rolecall.storage import resources
 from rolecall.storage.resources import BEFORE_THE_FIRST, Resource
 
@@ -110,7 +110,7 @@ def update_attendee_capabilities(call: Call, *, MeetingId: str, AttendeeId: str,
     meeting = used_meeting(call, MeetingId)
     attendee = existing(call, ATTENDEE, MeetingId, AttendeeId, locked=True)
     check_capabilities(_features(meeting), _texts(Capabilities))
-    return {"Attendee": _set_capabilities(call, attendee, Capabilities)}
+    return {"Attendee": change_resource(call, ATTENDEE, attendee, {"Capabilities": Capabilities})}
 
 
 @operation(SERVICE, "BatchUpdateAttendeeCapabilitiesExcept")
@@ -124,7 +124,7 @@ def batch_update_attendee_capabilities_except(
     limit = maximum_attendees(_features(meeting))
     for attendee in ATTENDEE.kept.page(call, ATTENDEE, meeting, BEFORE_THE_FIRST, limit):
         if attendee.resource_id not in excluded:
-            _set_capabilities(call, attendee, Capabilities)
+            change_resource(call, ATTENDEE, attendee, {"Capabilities": Capabilities})
     return {}
 
 
@@ -161,12 +161,6 @@ def _made_attendee(
     given = None if capabilities is None else _texts(capabilities)
     content = new_attendee(attendee_id, external_user_id, call.ids.uuid(), features, given)
     return keep(call, ATTENDEE, attendee_id, content, parent=meeting, create_token=create_token).content
-
-
-def _set_capabilities(call: Call, attendee: Resource, capabilities: Capabilities) -> Mapping[str, Any]:
-    content = {**attendee.content, "Capabilities": capabilities}
-    ATTENDEE.kept.set_content(call, ATTENDEE, attendee, content)
-    return content
 
 
 def _features(meeting: Resource) -> Mapping[str, Any]:

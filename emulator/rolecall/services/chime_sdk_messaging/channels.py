@@ -30,7 +30,7 @@ from rolecall.services.chime_sdk_messaging.roles import (
 )
 from rolecall.services.members import Tag
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.verbs import existing, keep, made_with_token, page_of
+from rolecall.services.verbs import change_resource, existing, keep, made_with_token, page_of
 from rolecall.storage import channel_relations as relations
 from rolecall.storage import resources
 from rolecall.storage.channel_relations import MEMBER, MODERATOR
@@ -127,10 +127,8 @@ def update_channel(
     acting.must_moderate()
     if acting.is_elastic and Mode == "UNRESTRICTED":
         raise bad_request("An elastic channel must have the mode RESTRICTED.")
-    asked = {"Name": Name, "Mode": Mode, "Metadata": Metadata}
-    changed = {name: value for name, value in asked.items() if value is not None}
-    content = {**acting.channel.content, **changed, "LastUpdatedTimestamp": call.now_seconds}
-    resources.set_content(call.db, acting.channel.key, content)
+    members = {"Name": Name, "Mode": Mode, "Metadata": Metadata}
+    content = change_resource(call, CHANNEL, acting.channel, members)
     announce(call, acting.channel, "UPDATE_CHANNEL", shown_channel(call, content))
     return {"ChannelArn": ChannelArn}
 
@@ -206,21 +204,20 @@ def search_channels(
     now = call.now_seconds
     searched = acting if not sees_all else named_identity(call, Fields[0]["Values"][0], instance_arn)
     wanted = [(set(field["Values"]), field["Operator"] == "EQUALS") for field in Fields]
-    found = []
+    found = {}
     for relation, channel in relations.of_member(call.db, searched.key, MEMBER, now_seconds=now):
         members = relations.page(call.db, relation.channel_key, MEMBER, now_seconds=now, membership_type=DEFAULT)
         arns = {member.member_arn for member, _ in members}
         if all(arns == values if exactly else arns >= values for values, exactly in wanted):
-            found.append((relation, channel))
+            found[relation.channel_key] = (relation, channel)
     filters = (str(ChimeBearer), *(f"{field['Operator']} {value}" for field in Fields for value in field["Values"]))
-    later = {relation.channel_key: (relation, channel) for relation, channel in found}
     page, rest = listed(
         call,
         filters,
         NextToken,
         MaxResults or PAGE_SIZE,
         lambda after, limit: [
-            each for each in later.values() if not after or (each[0].created_at_micros, each[0].channel_key) > after[:2]
+            each for each in found.values() if not after or (each[0].created_at_micros, each[0].channel_key) > after[:2]
         ][:limit],
         by_channel=True,
     )

@@ -11,7 +11,7 @@ from rolecall.services.app_instance_kinds import APP_INSTANCE, PAGE_SIZE, identi
 from rolecall.services.kinds import kind_with_arn
 from rolecall.services.paging import one_page, position_of
 from rolecall.services.registry import Answer, Call
-from rolecall.storage.channel_relations import Position, Relation, of_member
+from rolecall.storage.channel_relations import Position, Relation, of_member, page
 from rolecall.storage.resources import Content, Resource
 
 SERVICE = "chime-sdk-messaging"
@@ -93,6 +93,23 @@ def listed(
         return relation.created_at_micros, other, relation.sub_channel_id
 
     return one_page(call, scope, fetch(after, limit + 1), limit, position)
+
+
+def listed_of_channel(
+    call: Call,
+    filters: Sequence[str | None],
+    token: str | None,
+    max_results: int | None,
+    channel_key: str,
+    relation: str,
+    **kinds: str,
+) -> tuple[Sequence[tuple[Relation, Mapping[str, Any]]], Answer]:
+    """A page of a channel's relations of a kind, each with its user or bot, and NextToken. See :func:`listed`."""
+
+    def fetch(after: Position, limit: int) -> Sequence[tuple[Relation, Mapping[str, Any]]]:
+        return page(call.db, channel_key, relation, now_seconds=call.now_seconds, after=after, limit=limit, **kinds)
+
+    return listed(call, filters, token, max_results, fetch)
 
 
 def listed_of_member(

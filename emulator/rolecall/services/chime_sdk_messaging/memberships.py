@@ -14,7 +14,7 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     SERVICE,
     conflict,
     forbidden,
-    listed,
+    listed_of_channel,
     micros,
     named,
     shown_membership,
@@ -179,22 +179,9 @@ def list_memberships(
     acting.must_read()
     sub_channel = acting.sub_channel(SubChannelId) if SubChannelId or not acting.moderates else ""
     acting.must_read_messages(sub_channel)
-    page, rest = listed(
-        call,
-        (ChannelArn, ChimeBearer, Type, SubChannelId),
-        NextToken,
-        MaxResults,
-        lambda after, limit: relations.page(
-            call.db,
-            acting.channel.key,
-            MEMBER,
-            now_seconds=call.now_seconds,
-            after=after,
-            limit=limit,
-            membership_type=Type,
-            sub_channel_id=sub_channel,
-        ),
-    )
+    filters, key = (ChannelArn, ChimeBearer, Type, SubChannelId), acting.channel.key
+    kinds = {"membership_type": Type, "sub_channel_id": sub_channel}
+    page, rest = listed_of_channel(call, filters, NextToken, MaxResults, key, MEMBER, **kinds)
     members = [{"Member": named(relation.member_arn, member)} for relation, member in page]
     return {"ChannelArn": ChannelArn, "ChannelMemberships": members, **rest}
 

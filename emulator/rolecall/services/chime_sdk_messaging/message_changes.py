@@ -13,6 +13,7 @@ from rolecall.services.chime_sdk_messaging.message_shapes import (
 from rolecall.services.chime_sdk_messaging.messages import found_message, named_message, visible_message, with_status
 from rolecall.services.chime_sdk_messaging.processing import announce_pending, is_processed, pending, settle_overdue
 from rolecall.services.chime_sdk_messaging.roles import Standing, standing
+from rolecall.services.members import given
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.storage import channel_messages as messages
 from rolecall.storage.channel_messages import PENDING, Message
@@ -44,7 +45,7 @@ def update_message(
     asked: dict[str, Any] = {"Content": Content, "Metadata": Metadata, "ContentType": ContentType}
     edited_at = seconds(max(micros(call.now_seconds), message.created_at_micros))
     changes = {
-        **{name: value for name, value in asked.items() if value is not None},
+        **given(asked),
         "LastEditedTimestamp": edited_at,
         "LastUpdatedTimestamp": edited_at,
     }

@@ -7,7 +7,7 @@ from rolecall.services.chime_sdk_messaging.kinds import (
     conflict,
     forbidden,
     identity,
-    listed,
+    listed_of_channel,
     named,
     seconds,
 )
@@ -106,14 +106,6 @@ def list_of(
     """A page of a relation; ``members`` name the list in the answer, and the identity in each of its items."""
     acting = standing(call, channel_arn, bearer)
     acting.must_moderate()
-    page, rest = listed(
-        call,
-        (channel_arn, bearer),
-        token,
-        max_results,
-        lambda after, limit: relations.page(
-            call.db, acting.channel.key, relation, now_seconds=call.now_seconds, after=after, limit=limit
-        ),
-    )
+    page, rest = listed_of_channel(call, (channel_arn, bearer), token, max_results, acting.channel.key, relation)
     shown = [{members[1]: named(each.member_arn, content)} for each, content in page]
     return {"ChannelArn": channel_arn, members[0]: shown, **rest}

@@ -8,9 +8,9 @@ from typing import TypedDict
 from rolecall.contents.voice import DEFAULT_DISTRIBUTION, MAXIMUM_CONNECTORS, new_connector_group
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CONNECTOR
-from rolecall.services.kinds import Kind, shown
+from rolecall.services.kinds import Kind
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.verbs import create, existing, get, list_
+from rolecall.services.verbs import answer_of, change_resource, create, existing, get, list_
 from rolecall.storage import phone_numbers, resources
 
 GROUP = Kind(SERVICE, "voice-connector-group", "VoiceConnectorGroupId")
@@ -52,15 +52,12 @@ def update_voice_connector_group(
 ) -> Answer:
     resource = existing(call, GROUP, VoiceConnectorGroupId, locked=True)
     _check_items(call, VoiceConnectorItems)
-    content = {
-        **resource.content,
+    members = {
         "Name": Name,
-        "VoiceConnectorItems": list(VoiceConnectorItems),
-        "CallDistributionType": CallDistributionType or resource.content["CallDistributionType"],
-        "UpdatedTimestamp": call.now_seconds,
+        "VoiceConnectorItems": VoiceConnectorItems,
+        "CallDistributionType": CallDistributionType,
     }
-    resources.set_content(call.db, resource.key, content)
-    return {"VoiceConnectorGroup": shown(call, "VoiceConnectorGroup", content)}
+    return answer_of(call, change_resource(call, GROUP, resource, members))
 
 
 @operation(SERVICE, "DeleteVoiceConnectorGroup")

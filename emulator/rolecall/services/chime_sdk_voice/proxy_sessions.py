@@ -13,10 +13,20 @@ from rolecall.data.phone_number_table import LOCAL, UNITED_STATES, NumberRange
 from rolecall.errors import bad_request
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE, VOICE_CONNECTOR
 from rolecall.services.kinds import Kind, shown
+from rolecall.services.members import given
 from rolecall.services.numbers import present_numbers
 from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.verbs import delete, delete_setting, existing, get_setting, keep, replace_setting, setting_of
+from rolecall.services.verbs import (
+    change_resource,
+    delete,
+    delete_setting,
+    existing,
+    get_setting,
+    keep,
+    replace_setting,
+    setting_of,
+)
 from rolecall.storage import phone_numbers, resources
 from rolecall.storage.resources import Content, Resource
 
@@ -86,10 +96,9 @@ def create_proxy_session(
     wanted = {
         "NumberSelectionBehavior": NumberSelectionBehavior,
         "GeoMatchLevel": GeoMatchLevel,
-        "GeoMatchParams": None if GeoMatchParams is None else dict(GeoMatchParams),
+        "GeoMatchParams": GeoMatchParams,
         "Name": Name,
     }
-    given = {name: value for name, value in wanted.items() if value is not None}
     content: dict[str, Any] = {
         "VoiceConnectorId": connector.resource_id,
         "ProxySessionId": call.ids.uuid(),
@@ -97,7 +106,7 @@ def create_proxy_session(
         "Capabilities": _distinct(Capabilities),
         "CreatedTimestamp": call.now_seconds,
         "UpdatedTimestamp": call.now_seconds,
-        **given,
+        **given(wanted),
     }
     number = _proxy_number(call, connector, proxy, participants, content)
     content["Participants"] = [{"PhoneNumber": each, "ProxyPhoneNumber": number} for each in participants]
@@ -150,10 +159,8 @@ def update_proxy_session(
     [number, *_] = [each["ProxyPhoneNumber"] for each in found.content["Participants"]]
     if not _can(number, capabilities):
         raise bad_request("The proxy number of the session does not have these Capabilities.")
-    content = {**found.content, "Capabilities": capabilities, "UpdatedTimestamp": call.now_seconds}
-    if ExpiryMinutes is not None:
-        content["ExpiryMinutes"] = ExpiryMinutes
-    resources.set_content(call.db, found.key, content)
+    members = {"Capabilities": capabilities, "ExpiryMinutes": ExpiryMinutes}
+    content = change_resource(call, SESSION, found, members)
     return {"ProxySession": _shown(call, content, "ProxySession")}
 
 

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from rolecall.arns import parse_arn
 from rolecall.contents.voice import SIP_APPLICATION_REGIONS, new_sip_application
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE
-from rolecall.services.kinds import Kind, kind_with_arn, shown
+from rolecall.services.kinds import Kind, kind_with_arn
 from rolecall.services.members import Document, Tag
 from rolecall.services.numbers import number_in_inventory
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.verbs import change, create, existing, get, get_setting, keep, list_, replace_setting
+from rolecall.services.verbs import (
+    answer_of,
+    change_resource,
+    create,
+    existing,
+    get,
+    get_setting,
+    keep,
+    list_,
+    replace_setting,
+)
 from rolecall.storage import resources
 from rolecall.storage.resources import Resource
 
@@ -61,12 +71,9 @@ def update_sip_media_application(
     call: Call, *, SipMediaApplicationId: str, Name: str | None = None, Endpoints: Sequence[Endpoint] | None = None
 ) -> Answer:
     """What the request leaves out stays as it is."""
-    members: dict[str, Any] = {} if Name is None else {"Name": Name}
-    if Endpoints is not None:
-        present = existing(call, SIP_APPLICATION, SipMediaApplicationId)
-        members["Endpoints"] = _checked(Endpoints, present.content["AwsRegion"])
-    content = change(call, SIP_APPLICATION, SipMediaApplicationId, members=members)
-    return {"SipMediaApplication": shown(call, "SipMediaApplication", content)}
+    present = existing(call, SIP_APPLICATION, SipMediaApplicationId, locked=True)
+    endpoints = None if Endpoints is None else _checked(Endpoints, present.content["AwsRegion"])
+    return answer_of(call, change_resource(call, SIP_APPLICATION, present, {"Name": Name, "Endpoints": endpoints}))
 
 
 @operation(SERVICE, "PutSipMediaApplicationLoggingConfiguration")

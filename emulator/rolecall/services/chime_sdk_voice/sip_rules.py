@@ -14,11 +14,13 @@ from rolecall.services.kinds import Kind, shown
 from rolecall.services.numbers import assign, number_in_inventory, release
 from rolecall.services.paging import DEFAULT_MAX_RESULTS, one_page, position_of
 from rolecall.services.registry import Answer, Call, operation
-from rolecall.services.verbs import create, existing
+from rolecall.services.verbs import answer_of, change_resource, create, existing, get
 from rolecall.storage import phone_numbers, resources
 
 SIP_RULE = Kind(SERVICE, "sip-rule", "SipRuleId")
 TO_PHONE_NUMBER = "ToPhoneNumber"
+
+get(SIP_RULE, "GetSipRule")
 
 
 class Target(TypedDict, total=False):
@@ -54,11 +56,6 @@ def create_sip_rule(
     return create(call, SIP_RULE, rule_id, content, create_token=value)
 
 
-@operation(SERVICE, "GetSipRule")
-def get_sip_rule(call: Call, *, SipRuleId: str) -> Answer:
-    return {"SipRule": shown(call, "SipRule", existing(call, SIP_RULE, SipRuleId).content)}
-
-
 @operation(SERVICE, "ListSipRules")
 def list_sip_rules(
     call: Call,
@@ -91,15 +88,10 @@ def update_sip_rule(
     TargetApplications: Sequence[Target] | None = None,
 ) -> Answer:
     rule = existing(call, SIP_RULE, SipRuleId, locked=True)
-    changes = {"Name": Name, "UpdatedTimestamp": call.now_seconds}
-    if Disabled is not None:
-        changes["Disabled"] = Disabled
     if TargetApplications is not None:
         _check_targets(call, TargetApplications)
-        changes["TargetApplications"] = list(TargetApplications)
-    content = {**rule.content, **changes}
-    resources.set_content(call.db, rule.key, content)
-    return {"SipRule": shown(call, "SipRule", content)}
+    members = {"Name": Name, "Disabled": Disabled, "TargetApplications": TargetApplications}
+    return answer_of(call, change_resource(call, SIP_RULE, rule, members))
 
 
 @operation(SERVICE, "DeleteSipRule")

@@ -13,13 +13,15 @@ from rolecall.services.kinds import Kind, kind_with_arn, shown
 from rolecall.services.members import Tag
 from rolecall.services.permissions import table_permissions
 from rolecall.services.registry import Answer, Call, Parameters, operation
-from rolecall.services.verbs import delete, get, keep, made_with_token, page_of, update
+from rolecall.services.verbs import delete, get, keep, list_, made_with_token, update
 
 DOMAIN = kind_with_arn(SERVICE, "voice-profile-domain", "VoiceProfileDomainId")
 # Service Authorization Reference: policies name a profile by its ARN, but it takes no tags.
-PROFILE = Kind(SERVICE, "voice-profile", "VoiceProfileId", parent=DOMAIN)
+PROFILE = Kind(SERVICE, "voice-profile", "VoiceProfileId", parent=DOMAIN, is_named_alone=True)
 
 get(DOMAIN, "GetVoiceProfileDomain")
+# The summaries of the model lack the key.
+list_(DOMAIN, "ListVoiceProfileDomains")
 update(DOMAIN, "UpdateVoiceProfileDomain")
 delete(DOMAIN, "DeleteVoiceProfileDomain")
 
@@ -66,9 +68,3 @@ def create_voice_profile_domain(
         }
         known = keep(call, DOMAIN, domain_id, content, Tags, create_token=ClientRequestToken)
     return {"VoiceProfileDomain": shown(call, "VoiceProfileDomain", known.content)}
-
-
-@operation(SERVICE, "ListVoiceProfileDomains")
-def list_voice_profile_domains(call: Call, *, NextToken: str | None = None, MaxResults: int | None = None) -> Answer:
-    """The model's summaries, which lack the key."""
-    return page_of(call, DOMAIN, (), "VoiceProfileDomains", NextToken, MaxResults)

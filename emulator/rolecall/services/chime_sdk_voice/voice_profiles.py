@@ -7,10 +7,9 @@ from typing import Any
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.chime_sdk_voice.voice_connectors import SERVICE
 from rolecall.services.chime_sdk_voice.voice_profile_domains import DOMAIN, PROFILE
-from rolecall.services.kinds import shown
 from rolecall.services.registry import Answer, Call, operation
 from rolecall.services.speaker_searches import FoundVoice, found_voice
-from rolecall.services.verbs import create, existing, list_
+from rolecall.services.verbs import answer_of, change_resource, create, delete, existing, get, list_
 from rolecall.storage import resources
 
 # Developer Guide, Understanding data retention for voice analytics: a voice embedding is deleted after 3 years, and
@@ -18,18 +17,9 @@ from rolecall.storage import resources
 PROFILE_SECONDS = 3 * 365 * 86_400
 ENROLMENT_SECONDS = 86_400
 
+get(PROFILE, "GetVoiceProfile")
 list_(PROFILE, "ListVoiceProfiles")
-
-
-@operation(SERVICE, "GetVoiceProfile")
-def get_voice_profile(call: Call, *, VoiceProfileId: str) -> Answer:
-    return {"VoiceProfile": shown(call, "VoiceProfile", existing(call, PROFILE, VoiceProfileId).content)}
-
-
-@operation(SERVICE, "DeleteVoiceProfile")
-def delete_voice_profile(call: Call, *, VoiceProfileId: str) -> Answer:
-    resources.remove(call.db, existing(call, PROFILE, VoiceProfileId, locked=True).key)
-    return {}
+delete(PROFILE, "DeleteVoiceProfile")
 
 
 @operation(SERVICE, "CreateVoiceProfile")
@@ -59,10 +49,9 @@ def update_voice_profile(call: Call, *, VoiceProfileId: str, SpeakerSearchTaskId
     found = _enrollable(call, SpeakerSearchTaskId)
     if found.domain_id != profile.content["VoiceProfileDomainId"]:
         raise bad_request("The speaker search task is of another voice profile domain.")
-    content = {**profile.content, **_enrolment(call, found, SpeakerSearchTaskId)}
-    resources.set_content(call.db, profile.key, content)
+    content = change_resource(call, PROFILE, profile, _enrolment(call, found, SpeakerSearchTaskId))
     resources.set_end(call.db, profile.key, content["ExpirationTimestamp"])
-    return {"VoiceProfile": shown(call, "VoiceProfile", content)}
+    return answer_of(call, content)
 
 
 def _enrollable(call: Call, task_id: str) -> FoundVoice:
