@@ -11,6 +11,7 @@ from wire_samples import ALL_OPERATIONS, SIGNING_NAMES, Sampler, operation_model
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
 from rolecall.wire import SERVICES, Target, decode, likely_service, load_service, match
+from rolecall.wire.match import _targets
 from rolecall.wire.models import KNOWN_SERVICES, load_model
 
 MAXIMUM_PARAMETERS = 10_000
@@ -389,3 +390,47 @@ def test_a_request_that_matches_nothing_is_still_answered_in_a_fitting_form(
     request_: HttpRequest, signing_name: str, expected: str
 ) -> None:
     assert likely_service(request_, signing_name) == expected
+
+
+NUMBERS = "/phone-numbers/%2B12065550100"
+# Each differs from another one in a single thing.
+ALIKE: list[tuple[HttpRequest, str, str]] = [
+    (get("/tags", f"arn={ARN}"), "chime", "chime-sdk-identity:ListTagsForResource"),
+    (get("/tags", f"arn={ARN}/channel/c"), "chime", "chime-sdk-messaging:ListTagsForResource"),
+    (get("/tags", "arn=arn:aws:chime:us-east-1:111122223333:vc/a"), "chime", "chime-sdk-voice:ListTagsForResource"),
+    (get(NUMBERS), "chime", "chime-sdk-voice:GetPhoneNumber"),
+    (get(NUMBERS, host="chime.us-east-1.amazonaws.com"), "chime", "chime:GetPhoneNumber"),
+    (HttpRequest("DELETE", NUMBERS, "", {}, b""), "chime", "chime-sdk-voice:DeletePhoneNumber"),
+    (HttpRequest("POST", NUMBERS, "operation=restore", {}, b""), "chime", "chime-sdk-voice:RestorePhoneNumber"),
+    (HttpRequest("POST", NUMBERS, "", {}, b""), "chime", "chime-sdk-voice:UpdatePhoneNumber"),
+    (HttpRequest("POST", NUMBERS, "", {}, b'{"ProductType":"BusinessCalling"}'), "chime", "chime:UpdatePhoneNumber"),
+    (get("/", "Action=GetCallerIdentity&Version=2011-06-15"), "sts", "sts:GetCallerIdentity"),
+    (get("/", "Action=GetUser&Version=2010-05-08"), "iam", "iam:GetUser"),
+    (post("Action=GetUser&Version=2010-05-08"), "iam", "iam:GetUser"),
+    (post("Action=ListUsers&Version=2010-05-08"), "iam", "iam:ListUsers"),
+    *(
+        (
+            post("", headers={"x-amz-target": f"AWSOrganizationsV20161128.{name}"}),
+            "organizations",
+            f"organizations:{name}",
+        )
+        for name in ("ListRoots", "ListAccounts")
+    ),
+]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_is_remembered_of_a_request_is_for_its_like_alone(order: int) -> None:
+    for _ in range(2):
+        for request, signing_name, expected in ALIKE[::order]:
+            assert found(match(request, signing_name)) == expected
+    # The signing name counts, too, and what was refused is refused again.
+    for _ in range(2):
+        for request, signing_name in ((ALIKE[9][0], "iam"), (ALIKE[10][0], "sts"), (ALIKE[3][0], "sts")):
+            assert refusal(request, signing_name)[0] == "InvalidAction"
+
+
+def test_a_presigned_request_is_not_remembered() -> None:
+    request = get(NUMBERS, "X-Amz-Security-Token=secret&X-Amz-Signature=00")
+    assert found(match(request, "chime")) == "chime-sdk-voice:GetPhoneNumber"
+    assert not any("secret" in part for key in list(_targets._entries) for part in key)

@@ -62,9 +62,6 @@ _COLONS_BEFORE_RESOURCE = 5
 _CHIME, _VOICE = "chime", "chime-sdk-voice"
 _CHIME_ANSWERS_MORE = "GetGlobalSettings"
 _NO_PARAMETERS: Mapping[str, str] = {}
-# What service, method, path and query string ask for. It follows from the models alone.
-_REMEMBERED_PATHS = 1024
-_known: BoundedCache[tuple[str, str, str, str], routes.Match] = BoundedCache(_REMEMBERED_PATHS)
 
 
 @quick_value(frozen=True, slots=True)
@@ -82,11 +79,30 @@ class Target:
     query: Mapping[str, str]
 
 
+# Clients ask for the same paths again and again. What one asks for follows from the key and the models alone.
+_REMEMBERED_TARGETS = 1024
+_targets: BoundedCache[tuple[str, ...], Target] = BoundedCache(_REMEMBERED_TARGETS)
+
+
 def match(request: HttpRequest, signing_name: str) -> Target:
     """Find the operation. ``signing_name`` is the service of the credential scope, empty without a signature.
 
     Raises AwsError InvalidAction (UnknownOperationException in rest-json), MissingAction, MalformedQueryString.
     """
+    # A presigned request is sent once, and its query string has a secret.
+    if request.body or request.path_is_rebuilt or "X-Amz-" in request.raw_query:
+        return _match(request, signing_name)
+    headers = request.headers
+    shown_by = (headers.get("host", ""), headers.get("x-amz-target", ""))
+    key = (signing_name, request.method, request.raw_path, request.raw_query, *shown_by)
+    target = _targets.get(key)
+    if target is None:
+        target = _match(request, signing_name)
+        _targets.put(key, target)
+    return target
+
+
+def _match(request: HttpRequest, signing_name: str) -> Target:
     named = _service_of_path(request, signing_name) if signing_name else ""
     if named:
         return _match_rest(request, (named,))
@@ -196,13 +212,14 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
     names = (named,) if named in services else _sharing(request, path, query, services)
     if not path.startswith("/") or (prefixed and prefixed not in services):
         raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
+    find = routes.find_spanning if request.path_is_rebuilt else routes.find
     first = path[1:].partition("/")[0]
     for name in names:
         tree = _tree(name)
         # Most of the services that share a signing name have no path that begins like this one.
         if first not in tree.literals and tree.label is None:
             continue
-        found = _found(name, tree, request, path, query)
+        found = find(tree, request.method, path, query)
         if found:
             if name == _CHIME and _VOICE in names and found.operation_name in _of_both():
                 name = _CHIME if _is_for_chime_alone(found.operation_name, query, request.body) else _VOICE
@@ -216,21 +233,6 @@ def _match_rest(request: HttpRequest, services: tuple[str, ...] = _REST_SERVICES
                 raw_path = raw_path[: len(raw_path) - len(path)] + routes.corrected_path(found)
             return Target(service, operation, raw_path, found.labels, query)
     raise AwsError("InvalidAction", UNKNOWN_OPERATION_MESSAGE)
-
-
-def _found(
-    name: str, tree: routes.Node, request: HttpRequest, path: str, query: Mapping[str, str]
-) -> routes.Match | None:
-    """The operation of that service. Clients ask for the same paths again and again, so they are remembered."""
-    if request.path_is_rebuilt:
-        return routes.find_spanning(tree, request.method, path, query)
-    key = (name, request.method, path, request.raw_query)
-    found = _known.get(key)
-    if found is None:
-        found = routes.find(tree, request.method, path, query)
-        if found is not None:
-            _known.put(key, found)
-    return found
 
 
 @lru_cache(maxsize=1)
