@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from msgspec import Struct
+
 from rolecall.errors import AwsError, bad_request
-from rolecall.quick_values import quick_value
 from rolecall.services import verbs
 from rolecall.services.app_instance_kinds import identity_of, is_admin
 from rolecall.services.chime_sdk_messaging.kinds import CHANNEL, ELASTIC, forbidden
@@ -51,8 +52,7 @@ def instance_of(arn: str) -> str:
     return "/".join(arn.split("/")[:2])
 
 
-@quick_value(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """What a user or bot is in a channel. ``relations`` are all that it has to the channel."""
 
     call: Call
