@@ -304,6 +304,11 @@ def test_what_is_derived_reads_nothing_but_kept_values(world: WorldHandle, tmp_p
         assert derived <= values._entries.keys()
 
 
+def is_shown(client: Any, named: dict[str, str]) -> bool:
+    """Whether DescribeChannel is allowed. A refusal is a text."""
+    return isinstance(answer(partial(client.describe_channel, **named)), dict)
+
+
 def test_a_decision_that_depends_on_the_moment_is_made_anew(world: WorldHandle) -> None:
     """The permissions are kept. A condition on the time or on the program is asked at every call."""
     people, messaging = world.client("chime-sdk-identity"), world.client("chime-sdk-messaging")
@@ -330,11 +335,40 @@ def test_a_decision_that_depends_on_the_moment_is_made_anew(world: WorldHandle) 
     )
     denied = "AccessDeniedException"
     for _ in range(2):
-        assert "Channel" in answer(partial(early.describe_channel, **named))
-        assert "Channel" in answer(partial(phone.describe_channel, **named))
+        assert is_shown(early, named)
+        assert is_shown(phone, named)
         assert answer(partial(other.describe_channel, **named)).startswith(denied)
     world.clock.advance(seconds=61)
     assert answer(partial(early.describe_channel, **named)).startswith(denied)
+
+
+def test_a_kept_decision_ends_with_the_rights_that_it_was_made_from(world: WorldHandle) -> None:
+    people, messaging = world.client("chime-sdk-identity"), world.client("chime-sdk-messaging")
+    iam = world.client("iam")
+    instance = people.create_app_instance(Name="chat")["AppInstanceArn"]
+    asked = {"AppInstanceArn": instance, "AppInstanceUserId": "ana", "Name": "Ana"}
+    ana = people.create_app_instance_user(**asked)["AppInstanceUserArn"]
+    channel = messaging.create_channel(AppInstanceArn=instance, Name="a", ChimeBearer=ana)["ChannelArn"]
+    clients = {}
+    for name in ("one", "other"):
+        make_role(world, name)
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(identity("chime:*")))
+        clients[name] = world.client("chime-sdk-messaging", credentials=world.assume(name))
+
+    def may() -> list[bool]:
+        asked = {"ChannelArn": channel, "ChimeBearer": ana}
+        return [is_shown(clients[name], asked) for name in ("one", "other")]
+
+    assert may() == may() == [True, True]
+    # Of one of the two resources, of an action, and of everything.
+    for denied in (identity("chime:*", channel), identity("chime:*", ana), identity("chime:DescribeChannel")):
+        denied["Statement"][0]["Effect"] = "Deny"
+        iam.put_role_policy(RoleName="one", PolicyName="denied", PolicyDocument=json.dumps(denied))
+        assert may() == may() == [False, True]
+        iam.delete_role_policy(RoleName="one", PolicyName="denied")
+        assert may() == may() == [True, True]
+    iam.delete_role_policy(RoleName="one", PolicyName="own")
+    assert may() == may() == [False, True]
 
 
 def view(kept: KeptReads, generation: int) -> View:
