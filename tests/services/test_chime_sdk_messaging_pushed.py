@@ -182,6 +182,37 @@ def test_members_of_another_sub_channel_receive_nothing(chat: Chat, pushed: Push
     assert pushed.received() == [("CREATE_CHANNEL_MESSAGE", ["cem", "dee"])]
 
 
+def test_a_moderator_learns_why_its_membership_of_a_sub_channel_ends(chat: Chat, pushed: Pushed) -> None:
+    """Developer Guide, Understanding message structures: the one event with a reason."""
+    wide = {"MaximumSubChannels": 2, "TargetMembershipsPerSubChannel": 3, "MinimumMembershipPercentage": 40}
+    arn = chat.channel("root", ElasticChannelConfiguration=wide)
+    for name in ("ana", "ben", "cem", "dee", "eva"):
+        chat.join(arn, name, as_="root")
+        chat.clock.advance(1)
+    second = chat.call("ListSubChannels", "root", ChannelArn=arn)["SubChannels"][1]["SubChannelId"]
+    chat.join(arn, "root", as_="root", SubChannelId=second)
+    pushed.connect("root")
+    chat.call("DeleteChannelMembership", "ana", ChannelArn=arn, MemberArn="ana")
+    pushed.received()
+    chat.call("DeleteChannelMembership", "eva", ChannelArn=arn, MemberArn="eva")
+    root = pushed.sessions["root"]
+    found = [
+        (json.loads(each.text), each.sessions) for each in pushed.follower.read([*pushed.sessions.values()]).deliveries
+    ]
+    [(told, sessions)] = [each for each in found if "x-amz-chime-event-reason" in each[0]["Headers"]]
+    assert list(sessions) == [root]
+    assert told["Headers"] == {
+        "x-amz-chime-event-type": "DELETE_CHANNEL_MEMBERSHIP",
+        "x-amz-chime-message-type": "SYSTEM",
+        "x-amz-chime-event-reason": "subchannel_DELETED",
+    }
+    payload = json.loads(told["Payload"])
+    assert (payload["SubChannelId"], payload["Member"]["Arn"]) == (second, chat.arn("root"))
+    # The members are moved, and lose nothing.
+    others = [each["Headers"]["x-amz-chime-event-type"] for each, _ in found if each is not told]
+    assert sorted(set(others)) == ["DELETE_CHANNEL_MEMBERSHIP", "UPDATE_CHANNEL_MEMBERSHIP"]
+
+
 def test_the_sender_alone_learns_what_a_flow_does(chat: Chat, channel: str, pushed: Pushed) -> None:
     flow = chat.call(
         "CreateChannelFlow",

@@ -76,9 +76,13 @@ class PushSession(Struct, eq=False):
         return event_id > self.since_event_id or event_id in self.unseen_event_ids
 
 
-def frame_text(event_type: str, message_type: str = SYSTEM, payload: str | None = None) -> str:
+def frame_text(
+    event_type: str, message_type: str = SYSTEM, payload: str | None = None, reason: str | None = None
+) -> str:
     """The text that a client receives. ``payload`` is JSON, and stays a string in the text."""
     headers = {"x-amz-chime-event-type": event_type, "x-amz-chime-message-type": message_type}
+    if reason is not None:
+        headers["x-amz-chime-event-reason"] = reason
     return _json({"Headers": headers, **({} if payload is None else {"Payload": payload})})
 
 

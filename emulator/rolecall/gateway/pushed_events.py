@@ -93,7 +93,8 @@ class Follower:
         for event, those in recipients:
             living = [each for each in those if each not in endings]
             if living:
-                deliveries.append(Delivery(frame_text(event.event_type, event.message_type, event.payload), living))
+                text = frame_text(event.event_type, event.message_type, event.payload, event.event_reason)
+                deliveries.append(Delivery(text, living))
         return News(endings, deliveries)
 
     def remove_old(self) -> None:

@@ -37,6 +37,7 @@ class NewEvent(NamedTuple):
     to_members: bool
     user_arns: str
     created_at_micros: int
+    event_reason: str | None = None
 
 
 def add(connection: Connection, event: NewEvent) -> None:
@@ -58,6 +59,7 @@ class PushedEvent(NamedTuple):
     payload: str
     to_members: bool
     user_arns: str
+    event_reason: str | None = None
 
 
 _PUSHED = select(*(_E[name] for name in PushedEvent._fields)).order_by(_E.event_id)

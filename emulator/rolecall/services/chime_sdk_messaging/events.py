@@ -31,6 +31,7 @@ def announce(
     user_arns: Sequence[str] = (),
     sub_channel_id: str = "",
     message_type: str = SYSTEM,
+    reason: str | None = None,
 ) -> None:
     """Tell the members of the channel, or of its sub-channel, and these users of a change.
 
@@ -50,6 +51,7 @@ def announce(
         to_members,
         json.dumps(list(user_arns)),
         micros(call.now_seconds),
+        reason,
     )
     messaging_events.add(call.db, event)
 

@@ -16,6 +16,9 @@ from rolecall.storage import channel_relations as relations
 from rolecall.storage.channel_relations import MEMBER, MODERATOR
 from rolecall.storage.resources import Resource
 
+# Developer Guide, Understanding message structures: why a moderator loses a membership.
+SUB_CHANNEL_DELETED = "subchannel_DELETED"
+
 
 @operation(SERVICE, "ListSubChannels")
 def list_sub_channels(
@@ -74,6 +77,9 @@ def balance(call: Call, channel: Resource, left: str) -> None:
         pair = relations.of_pair(call.db, channel.key, relation.member_key)
         if any(each.relation == MODERATOR for each in pair):
             relations.remove(call.db, relation)
+            payload, arns = shown_membership(call, channel, relation, member), [relation.member_arn]
+            event_type, reason = "DELETE_CHANNEL_MEMBERSHIP", SUB_CHANNEL_DELETED
+            announce(call, channel, event_type, payload, to_members=False, user_arns=arns, reason=reason)
             continue
         moved = relations.move(call.db, relation, room, micros(now))
         payload = shown_membership(call, channel, moved, member)

@@ -66,7 +66,7 @@ channel_messages = table(
 
 # One row for each event that AWS pushes to the clients of a channel, written in the transaction of the change.
 # ``payload`` is the JSON that a client receives. With ``to_members`` the channel's members receive it, of the
-# sub-channel if one is named, and so do the users in ``user_arns``, a JSON list.
+# sub-channel if one is named, and so do the users in ``user_arns``, a JSON list. Few events have a reason.
 messaging_events = table(
     "messaging_events",
     bears_on_rights=False,
@@ -86,6 +86,7 @@ messaging_events = table(
         Column("to_members", Boolean, nullable=False),
         Column("user_arns", Text, nullable=False),
         Column("created_at_micros", BigInteger, nullable=False),
+        Column("event_reason", String(64)),
         Index(None, "created_at_micros"),
     ],
 )
