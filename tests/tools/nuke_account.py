@@ -2,9 +2,8 @@
 
     python nuke_account.py PROGRAM
 
-Prints what aws-nuke lists, what it cannot delete and why, and what is left. Its configuration names the service "",
-too: aws-nuke makes the client of its first two calls, GetCallerIdentity and ListAccountAliases, for a service without
-a name.
+Prints what aws-nuke lists, what it cannot delete and why, and what is left. Its configuration also names a service
+"": aws-nuke makes its first two calls, GetCallerIdentity and ListAccountAliases, as a service without a name.
 """
 
 from __future__ import annotations
@@ -16,13 +15,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import boto3
 import yaml
+from botocore.config import Config
 
 sys.path.append(str(Path(__file__).parent.parent))
 from certificate_calls import certificate, certified
@@ -89,7 +90,8 @@ def _user(iam: Any, policy: str) -> None:
         key = iam.create_access_key(UserName="ana")["AccessKey"]["AccessKeyId"]
         iam.update_access_key(UserName="ana", AccessKeyId=key, Status=status)
     iam.upload_ssh_public_key(UserName="ana", SSHPublicKeyBody=ssh(rsa_key()))
-    for service in ("codecommit.amazonaws.com", "cassandra.amazonaws.com", "bedrock.amazonaws.com"):
+    # Without Bedrock: its credentials have no ServiceUserName, and aws-nuke stops listing credentials at one.
+    for service in ("codecommit.amazonaws.com", "cassandra.amazonaws.com"):
         iam.create_service_specific_credential(UserName="ana", ServiceName=service)
     enabled = iam.create_virtual_mfa_device(VirtualMFADeviceName="ana-phone")["VirtualMFADevice"]
     first, second = codes_from(enabled["Base32StringSeed"].decode(), _step() - 1, 2)
@@ -106,16 +108,17 @@ def _step() -> int:
     return int(time.time()) // STEP_SECONDS
 
 
-def content(iam: Any) -> dict[str, set[str]]:
+def content(iam: Any) -> dict[str, list[str]]:
     """The account's content as boto3 reads it, by aws-nuke's types and in its notation."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    found["IAMPolicy"] = {each["Arn"] for each in pages(iam, "list_policies", "Policies", Scope="Local")}
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    found["IAMPolicy"] = _arns(pages(iam, "list_policies", "Policies", Scope="Local"))
     found["IAMOpenIDConnectProvider"] = _arns(iam.list_open_id_connect_providers()["OpenIDConnectProviderList"])
     found["IAMSAMLProvider"] = _arns(iam.list_saml_providers()["SAMLProviderList"])
-    for certificate_ in iam.list_server_certificates()["ServerCertificateMetadataList"]:
-        found["IAMServerCertificate"].add(certificate_["ServerCertificateName"])
-    for device in iam.list_virtual_mfa_devices()["VirtualMFADevices"]:
-        found["IAMVirtualMFADevice"].add(device["SerialNumber"])
+    listed = iam.list_server_certificates()["ServerCertificateMetadataList"]
+    found["IAMServerCertificate"] = [each["ServerCertificateName"] for each in listed]
+    found["IAMVirtualMFADevice"] = [
+        each["SerialNumber"] for each in iam.list_virtual_mfa_devices()["VirtualMFADevices"]
+    ]
     for group in pages(iam, "list_groups", "Groups"):
         _of_entity(iam, "Group", group["GroupName"], found)
     for role in pages(iam, "list_roles", "Roles"):
@@ -124,12 +127,13 @@ def content(iam: Any) -> dict[str, set[str]]:
             _of_entity(iam, "Role", role["RoleName"], found)
     for profile in pages(iam, "list_instance_profiles", "InstanceProfiles"):
         name = profile["InstanceProfileName"]
-        found["IAMInstanceProfile"].add(name)
-        found["IAMInstanceProfileRole"] |= {f"{name} -> {role['RoleName']}" for role in profile["Roles"]}
+        found["IAMInstanceProfile"].append(name)
+        found["IAMInstanceProfileRole"] += [f"{name} -> {role['RoleName']}" for role in profile["Roles"]]
     for user in pages(iam, "list_users", "Users"):
         _of_entity(iam, "User", user["UserName"], found)
         _of_user(iam, user["UserName"], found)
-    return {kind: names for kind, names in found.items() if names}
+    remaining = {kind: [each for each in names if each not in KEPT.get(kind, ())] for kind, names in found.items()}
+    return {kind: sorted(names) for kind, names in remaining.items() if names}
 
 
 def pages(iam: Any, operation: str, member: str, **given: Any) -> Iterator[Any]:
@@ -137,34 +141,31 @@ def pages(iam: Any, operation: str, member: str, **given: Any) -> Iterator[Any]:
         yield from page[member]
 
 
-def _arns(listed: list[dict[str, Any]]) -> set[str]:
-    return {each["Arn"] for each in listed}
+def _arns(listed: Iterable[dict[str, Any]]) -> list[str]:
+    return [each["Arn"] for each in listed]
 
 
-def _of_entity(iam: Any, kind: str, name: str, found: defaultdict[str, set[str]]) -> None:
+def _of_entity(iam: Any, kind: str, name: str, found: defaultdict[str, list[str]]) -> None:
     given = {f"{kind}Name": name}
-    found[f"IAM{kind}"].add(name)
+    found[f"IAM{kind}"].append(name)
     for own in pages(iam, f"list_{kind.lower()}_policies", "PolicyNames", **given):
-        found[f"IAM{kind}Policy"].add(f"{name} -> {own}")
+        found[f"IAM{kind}Policy"].append(f"{name} -> {own}")
     for attached in pages(iam, f"list_attached_{kind.lower()}_policies", "AttachedPolicies", **given):
-        found[f"IAM{kind}PolicyAttachment"].add(f"{name} -> {attached['PolicyName']}")
+        found[f"IAM{kind}PolicyAttachment"].append(f"{name} -> {attached['PolicyName']}")
 
 
-def _of_user(iam: Any, user: str, found: defaultdict[str, set[str]]) -> None:
-    for group in pages(iam, "list_groups_for_user", "Groups", UserName=user):
-        found["IAMUserGroupAttachment"].add(f"{user} -> {group['GroupName']}")
-    for key in pages(iam, "list_access_keys", "AccessKeyMetadata", UserName=user):
-        found["IAMUserAccessKey"].add(f"{user} -> {key['AccessKeyId']}")
-    for key in pages(iam, "list_ssh_public_keys", "SSHPublicKeys", UserName=user):
-        found["IAMUserSSHPublicKey"].add(f"{user} -> {key['SSHPublicKeyId']}")
-    for made in iam.list_service_specific_credentials(UserName=user)["ServiceSpecificCredentials"]:
-        service, name = made["ServiceName"], made.get("ServiceUserName", made["ServiceSpecificCredentialId"])
-        found["IAMServiceSpecificCredential"].add(f"{user} -> [{service}] {name}")
-    try:
+def _of_user(iam: Any, user: str, found: defaultdict[str, list[str]]) -> None:
+    for kind, operation, member, name in (
+        ("IAMUserGroupAttachment", "list_groups_for_user", "Groups", "GroupName"),
+        ("IAMUserAccessKey", "list_access_keys", "AccessKeyMetadata", "AccessKeyId"),
+        ("IAMUserSSHPublicKey", "list_ssh_public_keys", "SSHPublicKeys", "SSHPublicKeyId"),
+    ):
+        found[kind] += [f"{user} -> {each[name]}" for each in pages(iam, operation, member, UserName=user)]
+    made = iam.list_service_specific_credentials(UserName=user)["ServiceSpecificCredentials"]
+    found["IAMServiceSpecificCredential"] += [f"{user} -> {each['ServiceUserName']}" for each in made]
+    with suppress(iam.exceptions.NoSuchEntityException):
         iam.get_login_profile(UserName=user)
-    except iam.exceptions.NoSuchEntityException:
-        return
-    found["IAMLoginProfile"].add(user)
+        found["IAMLoginProfile"].append(user)
 
 
 def nuked(program: str, url: str, *options: str) -> str:
@@ -197,25 +198,31 @@ def types(program: str) -> list[str]:
     return [each for each in listed.stdout.split() if each.startswith("IAM")]
 
 
-def without_kept(found: dict[str, set[str]]) -> dict[str, set[str]]:
-    remaining = {kind: names - set(KEPT.get(kind, ())) for kind, names in found.items()}
-    return {kind: names for kind, names in remaining.items() if names}
+def compared(program: str, iam: Any, url: str) -> None:
+    """Print what only boto3 or only aws-nuke finds."""
+    there = Counter((kind, name) for kind, names in content(iam).items() for name in names)
+    listed = Counter(LISTED.findall(nuked(program, url)))
+    for finder, others in (("boto3", there - listed), ("aws-nuke", listed - there)):
+        for kind, name in others:
+            print(f"different: {kind} {name}, which {finder} finds")
+    print(f"types in the account: {len({kind for kind, _ in listed})} of {len(types(program))}")
+
+
+def deleted(program: str, iam: Any, url: str) -> None:
+    """Have aws-nuke delete what it can, and print what is left."""
+    nuked(program, url, "--no-dry-run")
+    print("left:", json.dumps(content(iam)))
 
 
 def main() -> int:
     program, url = sys.argv[1], os.environ["AWS_ENDPOINT_URL"]
-    iam = boto3.client("iam")
+    iam = boto3.client("iam", config=Config(user_agent_extra=os.environ["PREPARING"]))
     fill(iam, url)
-    there = without_kept(content(iam))
-    listed: defaultdict[str, set[str]] = defaultdict(set)
-    for kind, name in LISTED.findall(nuked(program, url)):
-        listed[kind].add(name)
-    for kind in sorted(there.keys() | listed.keys()):
-        for name in sorted(there.get(kind, set()) ^ listed[kind]):
-            print(f"different: {kind} {name} is {'there and not listed' if name in there.get(kind, ()) else 'not there'}")
-    print(f"types in the account: {len(there)} of {len(types(program))}")
-    nuked(program, url, "--no-dry-run")
-    print("left:", json.dumps({kind: sorted(names) for kind, names in without_kept(content(iam)).items()}))
+    compared(program, iam, url)
+    deleted(program, iam, url)
+    for signing in iam.list_signing_certificates(UserName="signer")["Certificates"]:
+        iam.delete_signing_certificate(UserName="signer", CertificateId=signing["CertificateId"])
+    deleted(program, iam, url)
     return 0
 
 
