@@ -37,7 +37,7 @@ KEY, SECRET = "AKIAAUDITR0000000001", "audit-audit-audit-audit-audit-audit-aaaa"
 HEADER = "| tool | version | result | operations | services that Rolecall does not have |"
 LIMIT_SECONDS = 600
 READY = re.compile(r"Rolecall is ready at (\S+)")
-# In the user agent of calls that prepare the sandbox, and are none of the tool's.
+# In the user agent of the calls that prepare the sandbox. The tool does not make these.
 PREPARING = "preparing/1"
 # No part of Rolecall's own environment reaches a tool.
 KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
