@@ -5,7 +5,7 @@
     python tests/tools/run.py --write         writes the table of docs/tools.md, too
 
 Optional: no test needs it. The environments take 2 GB and are kept in --folder. tools.yaml says what is installed and
-what each tool must find.
+what each tool must find. The run leaves out a tool that is a Debian package and is not installed.
 """
 
 from __future__ import annotations
@@ -27,14 +27,18 @@ from typing import Any
 
 import boto3
 import yaml
+from botocore.config import Config
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent.parent / "docs" / "tools.md"
 BEGIN, END = "<!-- begin: written by tests/tools/run.py -->\n", "<!-- end: written by tests/tools/run.py -->"
 TOOLS: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "tools.yaml").read_text(encoding="utf-8"))
 KEY, SECRET = "AKIAAUDITR0000000001", "audit-audit-audit-audit-audit-audit-aaaa"
+HEADER = "| tool | version | result | operations | services that Rolecall does not have |"
 LIMIT_SECONDS = 600
 READY = re.compile(r"Rolecall is ready at (\S+)")
+# In the user agent of the calls that prepare the sandbox. The tool does not make these.
+PREPARING = "preparing/1"
 # No part of Rolecall's own environment reaches a tool.
 KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 
@@ -52,7 +56,8 @@ def served(database: str) -> Iterator[str]:
         assert server.stdout is not None
         ready = READY.match(server.stdout.readline())
         assert ready, "the server did not start"
-        boto3.client("iam", **client(ready[1])).create_account_alias(AccountAlias="audited-example")
+        marked = Config(user_agent_extra=PREPARING)
+        boto3.client("iam", config=marked, **client(ready[1])).create_account_alias(AccountAlias="audited-example")
         yield ready[1]
     finally:
         server.terminate()
@@ -68,8 +73,10 @@ def client(url: str) -> dict[str, str]:
     }
 
 
-def installed(name: str, tool: dict[str, Any], folder: Path) -> tuple[Path, str]:
-    """The folder of a tool's programs, and its version."""
+def installed(name: str, tool: dict[str, Any], folder: Path) -> tuple[Path, str] | None:
+    """The folder of a tool's programs, and its version; None for a Debian package that the machine does not have."""
+    if "debian" in tool:
+        return _from_debian(tool["debian"])
     environment = folder / name.replace(" ", "-")
     stamp = environment / "packages"
     wanted = " ".join(tool["packages"])
@@ -82,6 +89,15 @@ def installed(name: str, tool: dict[str, Any], folder: Path) -> tuple[Path, str]
     return environment / "bin", tool["packages"][0].partition("==")[2]
 
 
+def _from_debian(package: str) -> tuple[Path, str] | None:
+    program, asking = shutil.which(package), shutil.which("dpkg-query")
+    if program is None or asking is None:
+        return None
+    asked = [asking, "--show", "--showformat=${source:Upstream-Version}", package]
+    shown = subprocess.run(asked, stdout=subprocess.PIPE, text=True)
+    return None if shown.returncode else (Path(program).parent, shown.stdout)
+
+
 def result_of(tool: dict[str, Any], programs: Path, url: str, work: Path) -> str:
     """Why the tool failed; empty if it ran to its end and found what it must."""
     environment = {name: os.environ[name] for name in KEPT if name in os.environ} | {
@@ -92,10 +108,11 @@ def result_of(tool: dict[str, Any], programs: Path, url: str, work: Path) -> str
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "PREPARING": PREPARING,
     }
     printed = ""
     for command in tool["commands"]:
-        arguments = shlex.split(command.format(bin=programs, here=HERE))
+        arguments = shlex.split(command.format(bin=programs, here=HERE, python=sys.executable))
         done = subprocess.run(
             arguments,
             cwd=work,
@@ -131,6 +148,8 @@ def calls(database: str) -> tuple[int, list[str]]:
     others: set[str] = set()
     for line in decisions.splitlines():
         call = yaml.safe_load(line)
+        if PREPARING in (call["user_agent"] or ""):
+            continue
         if call["outcome"] == "NotImplemented":
             others.add(str(call["service"]))
         else:
@@ -138,9 +157,8 @@ def calls(database: str) -> tuple[int, list[str]]:
     return len(operations), sorted(others)
 
 
-def row(name: str, folder: Path) -> tuple[bool, str]:
+def row(name: str, programs: Path, version: str) -> tuple[bool, str]:
     tool = TOOLS[name]
-    programs, version = installed(name, tool, folder)
     with tempfile.TemporaryDirectory() as work, tempfile.TemporaryDirectory() as data:
         database = f"sqlite:///{data}/rolecall.db"
         with served(database) as url:
@@ -156,18 +174,29 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "rolecall-tools")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
-    header = "| tool | version | result | operations | services that Rolecall does not have |"
-    rows = [header, "| --- | --- | --- | --- | --- |"]
+    rows: dict[str, str] = {}
     all_well = True
     for name in given.tools:
-        well, line = row(name, given.folder)
+        found = installed(name, TOOLS[name], given.folder)
+        if found is None:
+            print(f"{name} is left out: apt-get install {TOOLS[name]['debian']}", flush=True)
+            continue
+        well, rows[name] = row(name, *found)
         all_well = all_well and well
-        rows.append(line)
-        print(line, flush=True)
+        print(rows[name], flush=True)
     if given.write:
-        before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-        PAGE.write_text(before + BEGIN + "\n".join(rows) + "\n" + END + rest.partition(END)[2], encoding="utf-8")
+        write(rows)
     return 0 if all_well else 1
+
+
+def write(rows: dict[str, str]) -> None:
+    """Put the rows into the table of the page. A tool that was not run keeps its row."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    written, after = rest.split(END)
+    earlier = {line.split("|")[1].strip(): line for line in written.splitlines()}
+    lines = [HEADER, "| --- | --- | --- | --- | --- |"]
+    lines += [line for name in TOOLS if (line := rows.get(name, earlier.get(name)))]
+    PAGE.write_text(before + BEGIN + "\n".join(lines) + "\n" + END + after, encoding="utf-8")
 
 
 if __name__ == "__main__":
