@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError
 
 from rolecall.storage.kept_reads import KeptReads, View
 from rolecall.storage.opened_files import OpenedFiles
-from rolecall.storage.shared_writes import SharedWrites
+from rolecall.storage.shared_writes import SharedWrites, Transaction
 
 # One module for each database, by the name that SQLAlchemy gives it.
 _MODULES = {"sqlite": "rolecall.storage.sqlite_dialect", "postgresql": "rolecall.storage.postgresql_dialect"}
@@ -95,8 +95,16 @@ class Dialect(Protocol):
     def transaction(self, connection: Connection) -> AbstractContextManager[Any]:
         """A transaction for writing as :meth:`begin` begins it: committed, or undone when the block raises."""
 
-    def shared_writes(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> SharedWrites | None:
-        """How threads write in transactions of :meth:`Database.transaction` together; None if each has its own."""
+    def be_impatient(self, connection: Connection) -> None:
+        """Let :meth:`begin` raise DatabaseError, instead of waiting, while another writer is at work."""
+
+    def shared_writes(
+        self, transaction: Callable[[], Transaction], at_once: Callable[[], Transaction]
+    ) -> SharedWrites | None:
+        """How threads write in transactions of :meth:`Database.transaction` together; None if each has its own.
+
+        ``at_once`` gives a transaction on an impatient connection.
+        """
 
     def raise_generation(self, connection: Connection) -> int:
         """Raise the generation, in the connection's transaction. Returns the new one."""

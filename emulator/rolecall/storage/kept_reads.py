@@ -17,6 +17,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from rolecall.caches import BoundedCache
+from rolecall.storage.pending_commits import PendingCommits
 
 # The key of a connection's ``info`` for its View, and for the parts that its transaction has changed.
 VIEW, PARTS_CHANGED = "kept_reads", "parts_changed"
@@ -41,6 +42,7 @@ class KeptReads:
         self._touched: dict[str, int] = {}
         self._floor = self._reached = -1
         self._turn = threading.Lock()
+        self.pending = PendingCommits()
 
     def get(self, key: Any, generation: int, *, page: bool) -> Any:
         """The value, as a snapshot of this generation has it, or MISSING."""
@@ -74,6 +76,7 @@ class KeptReads:
             self._reached = generation
 
     def _reach(self, generation: int) -> None:
+        self.pending.settled(generation)
         with self._turn:
             if generation > self._reached:
                 self._forget(generation)

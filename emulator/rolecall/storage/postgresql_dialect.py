@@ -36,6 +36,7 @@ from rolecall.storage.opened_files import OpenedFiles
 from rolecall.storage.postgresql_forms import PostgresqlInsert, PostgresqlSelect, PostgresqlUpdate
 from rolecall.storage.postgresql_link import LINK, Link, Shared, link_of
 from rolecall.storage.problems import UnsuitableDatabaseError
+from rolecall.storage.shared_writes import Transaction
 
 MINIMUM_SERVER_VERSION = 13
 # The number of the lock that makes writers take turns. Any number does, if every Rolecall uses the same one.
@@ -113,7 +114,11 @@ class _Postgresql:
         # The pool replaces connections that the server has ended.
         raise NotImplementedError
 
-    def shared_writes(self, _transaction: Callable[[], AbstractContextManager[Connection]]) -> None:
+    def be_impatient(self, connection: Connection) -> None:
+        # Its writers wait for rows, and not for each other.
+        raise NotImplementedError
+
+    def shared_writes(self, _transaction: Callable[[], Transaction], _at_once: Callable[[], Transaction]) -> None:
         # Its server already writes the ends of several transactions to the disk at once.
         return None
 

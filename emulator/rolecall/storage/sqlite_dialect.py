@@ -24,7 +24,7 @@ from rolecall.storage.dialects import Readers
 from rolecall.storage.kept_reads import KeptReads, View, view_of
 from rolecall.storage.opened_files import OpenedFiles
 from rolecall.storage.private_files import file_of, keep_private
-from rolecall.storage.shared_writes import SharedWrites
+from rolecall.storage.shared_writes import SharedWrites, Transaction
 from rolecall.storage.write_ahead import write_ahead
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -35,9 +35,10 @@ _GENERATION_SQL = "SELECT value FROM generations WHERE name = 'iam'"
 _READS_SQL = "SELECT value FROM generations WHERE name = 'reads'"
 _BOTH_SQL = f"SELECT value, ({_READS_SQL}) FROM generations WHERE name = 'iam'"  # noqa: S608  no value from outside
 _RAISE_READS_SQL = (
-    "INSERT INTO generations (name, value) VALUES ('reads', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+    "INSERT INTO generations (name, value) VALUES ('reads', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 "
+    "RETURNING value"
 )
-_RAISE_GENERATION_SQL = "UPDATE generations SET value = value + 1 WHERE name = 'iam'"
+_RAISE_GENERATION_SQL = "UPDATE generations SET value = value + 1 WHERE name = 'iam' RETURNING value"
 _SQLITE = SQLiteDialect_pysqlite(paramstyle="qmark")
 
 
@@ -95,12 +96,14 @@ class _Sqlite:
             driver.rollback()
             raise
 
-    def shared_writes(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> SharedWrites:
-        return SharedWrites(transaction, self.savepoint, _is_in_transaction, BUSY_TIMEOUT_SECONDS)
+    def be_impatient(self, connection: Connection) -> None:
+        _driver_of(connection).execute("PRAGMA busy_timeout=0")
+
+    def shared_writes(self, transaction: Callable[[], Transaction], at_once: Callable[[], Transaction]) -> SharedWrites:
+        return SharedWrites(transaction, at_once, self.savepoint, _is_in_transaction, BUSY_TIMEOUT_SECONDS)
 
     def raise_generation(self, connection: Connection) -> int:
-        _driver_of(connection).execute(_RAISE_GENERATION_SQL)
-        return self.generation(connection)
+        return _raised(_driver_of(connection), _RAISE_GENERATION_SQL)
 
     def snapshot(self, readers: Readers, _purpose: str) -> AbstractContextManager[Connection]:
         return _Snapshot(*readers.held())
@@ -120,9 +123,7 @@ class _Sqlite:
         return View(kept, partial(_generation_of_reads, _driver_of(connection)))
 
     def raise_reads(self, connection: Connection) -> int:
-        driver = _driver_of(connection)
-        driver.execute(_RAISE_READS_SQL)
-        return _generation_of_reads(driver)
+        return _raised(_driver_of(connection), _RAISE_READS_SQL)
 
     def savepoint(self, connection: Connection) -> AbstractContextManager[Any]:
         return _savepoint(_driver_of(connection))
@@ -202,6 +203,12 @@ class _Snapshot:
             self._driver.rollback()
         finally:
             self._turn.release()
+
+
+def _raised(driver: sqlite3.Connection, sql: str) -> int:
+    # All rows, although there is one: a statement that is not at its end would stand in the way of the commit.
+    [(value,)] = driver.execute(sql).fetchall()
+    return int(value)
 
 
 def _generation_of_reads(driver: sqlite3.Connection) -> int:
