@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 Result = TypeVar("Result")
 
@@ -33,8 +33,33 @@ class LongWork:
     """Go on in another thread: the next step may wait for the database or compute for long."""
 
 
+class Writer(Protocol):
+    """A database."""
+
+    def write(self, work: Callable[[Any], Result]) -> Result:
+        """Do the work in a transaction, and return its result. Raises what the work raises."""
+
+
+class Write(Generic[Result]):
+    """Go on when a transaction of ``database`` is over that does ``work``, which gets its connection.
+
+    Where nobody has set ``outcome``, :meth:`result` does the work and waits for it.
+    """
+
+    __slots__ = ("database", "outcome", "work")
+
+    def __init__(self, database: Writer, work: Callable[[Any], Result]) -> None:
+        self.database = database
+        self.work = work
+        self.outcome: Callable[[], Result] | None = None
+
+    def result(self) -> Result:
+        """What the work returned. Raises what it raised, and the database's errors."""
+        return self.database.write(self.work) if self.outcome is None else self.outcome()
+
+
 LONG_WORK = LongWork()
-Wait = Pause | Fetch | LongWork
+Wait = Pause | Fetch | LongWork | Write[Any]
 Steps = Generator[Wait, None, Result]
 
 

@@ -14,14 +14,18 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 from rolecall.http import DroppedConnectionError
 from rolecall.server.answers import ServedAnswer, dropped_answer, failed_answer
 from rolecall.server.connection import Connection, Phase
+from rolecall.server.posted_writes import PostedWrites
 from rolecall.server.requests import Environ
 from rolecall.settings import DEFAULT_RECEIVE_SECONDS
-from rolecall.waits import Fetch, Pause
+from rolecall.storage.engine import Database
+from rolecall.storage.shared_writes import PostedWrite
+from rolecall.waits import Fetch, Pause, Write
 from rolecall.web.application import RolecallApplication
 from rolecall.web.aws import BODY_KEY, PROBLEM_KEY, WAITS_KEY, Unfinished, WsgiApplication
 from rolecall.web.streamed import STREAM_KEY
@@ -85,6 +89,7 @@ class Front:
         self._calls = ThreadPoolExecutor(threads, "rolecall-call")
         self._pages = ThreadPoolExecutor(_PAGE_THREADS, "rolecall-page")
         self._fetches = ThreadPoolExecutor(_FETCHING_THREADS, "rolecall-fetch")
+        self._writes = PostedWrites(self._loop)
         self._check_seconds = min(1.0, receive_seconds / 4)
         self._loop.call_later(self._check_seconds, self._end_late_phases)
 
@@ -235,8 +240,32 @@ class Front:
                 return
             self._fetching[wait.source] = [(connection, answer, call)]
             self._fetches.submit(self._fetch, wait)
+        elif isinstance(wait, Write) and isinstance(wait.database, Database):
+            self._write(connection, answer, call, wait.database, wait)
         else:
             self._in_thread(self._calls, connection, answer, call.go_on)
+
+    def _write(
+        self, connection: Connection, answer: ServedAnswer, call: Unfinished, database: Database, write: Write[Any]
+    ) -> None:
+        if database.in_memory:
+            # There is nothing to wait for.
+            self._go_on(connection, answer, call)
+        elif database.shared is None:
+            self._in_thread(self._calls, connection, answer, call.go_on)
+        else:
+            self._writes.add(database.shared, write.work, partial(self._written, connection, answer, call, write))
+
+    def _written(
+        self,
+        connection: Connection,
+        answer: ServedAnswer,
+        call: Unfinished,
+        write: Write[Any],
+        posted: PostedWrite[Any],
+    ) -> None:
+        write.outcome = posted.outcome
+        self._go_on(connection, answer, call)
 
     def _go_on(self, connection: Connection, answer: ServedAnswer, call: Unfinished) -> None:
         self._finish(connection, answer, _attempt(call.go_on))
@@ -256,6 +285,9 @@ class Front:
     ) -> None:
         def run() -> None:
             body = _attempt(work, *arguments)
+            while isinstance(body, Unfinished) and isinstance(body.wait, Write):
+                # This thread may wait for the database.
+                body = _attempt(body.go_on)
             self._from_thread(self._finish, connection, answer, body)
 
         pool.submit(run)
@@ -300,6 +332,7 @@ class Front:
             await asyncio.sleep(0.01)
         for connection in list(self._phases):
             connection.abort()
+        self._writes.stop()
         for pool in (self._calls, self._pages, self._fetches):
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -198,6 +198,21 @@ _LONG_PREFIXES = (
     "GetServiceLastAccessedDetails",
     "ListPoliciesGrantingServiceAccess",
 )
+# Operations that write to one resource and to a few rows that belong to it. Deleting a resource may take everything
+# that is inside of it along, except in IAM, where it must be empty. Passwords are hashed with a slow function.
+_BRIEF_PREFIXES = (
+    "Add",
+    "Attach",
+    "Create",
+    "Detach",
+    "Put",
+    "Remove",
+    "SendChannelMessage",
+    "Set",
+    "Tag",
+    "Untag",
+    "Update",
+)
 _operations: dict[tuple[str, str], RegisteredOperation] = {}
 # Services whose family is loaded. A service is added last, so that no thread finds a part of what bears on a call. The
 # set stands beside the operations because a nested run of pytest forgets the modules that it loaded.
@@ -274,6 +289,19 @@ def takes_long(service: str, name: str, inputs: Iterable[str]) -> bool:
     factor = registered.second_factor
     proves = factor is not None and not factor.parameters.isdisjoint(inputs)
     return registered.writes or proves or name.startswith(_LONG_PREFIXES)
+
+
+def is_brief(service: str, name: str, inputs: Iterable[str]) -> bool:
+    """Whether a call that writes changes few rows and computes for no longer than a call that reads.
+
+    Such a call may run where it holds up others for as long as it computes. It must not wait for the disk there.
+    """
+    registered = find(service, name)
+    if registered is None or registered.prepare is not None or name.startswith(_LONG_PREFIXES):
+        return False
+    if registered.second_factor is not None and not registered.second_factor.parameters.isdisjoint(inputs):
+        return False
+    return name.startswith(_BRIEF_PREFIXES) or (service == "iam" and name.startswith("Delete"))
 
 
 def find(service: str, name: str) -> RegisteredOperation | None:
