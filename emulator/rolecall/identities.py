@@ -80,7 +80,9 @@ class IdentityStore:
         self.policies = policies
         self.keys = keys
         self.generation = policies.generation
-        self._known = known or EntityCache(policies.changes, _IDENTITY_LIMIT, _TOKEN_CHARACTERS)
+        if known is None:
+            known = EntityCache(policies.changes, _IDENTITY_LIMIT, _TOKEN_CHARACTERS)
+        self._known = known
 
     def next(self, generation: int, changed: Collection[str]) -> IdentityStore:
         """The identities of a later generation, which differs by changes to these entities and by no others.

@@ -73,6 +73,8 @@ class Dialect(Protocol):
     gains_together: bool
     # Whether connections for writing stay open, with the transactions of :meth:`transaction`.
     holds_writers: bool
+    # Whether a statement that a constraint refuses is undone alone, and the transaction goes on.
+    undoes_statements: bool
 
     def is_in_memory(self, url: URL) -> bool:
         """Whether the database disappears when it is closed."""

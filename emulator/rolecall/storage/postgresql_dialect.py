@@ -77,6 +77,7 @@ class _Postgresql:
     # A read of the generation is a round trip.
     gains_together = True
     holds_writers = False
+    undoes_statements = False
 
     def __init__(self) -> None:
         # The purposes whose last snapshot needed a transaction. The next one begins it at once.

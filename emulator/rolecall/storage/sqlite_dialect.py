@@ -49,6 +49,7 @@ class _Sqlite:
     gains_together = False
     # SQLAlchemy's pool and its own transactions take longer than the database.
     holds_writers = True
+    undoes_statements = True
 
     def is_in_memory(self, url: URL) -> bool:
         return url.database in (None, "", ":memory:")
