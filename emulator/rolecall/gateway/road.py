@@ -51,7 +51,7 @@ from rolecall.sessions.issuer_keys import KeysWantedError
 from rolecall.signing import Signature, check_scope, check_unread_signature, read_signature
 from rolecall.storage.engine import database_failure
 from rolecall.storage.problems import SnapshotMovedError
-from rolecall.waits import LONG_WORK, Fetch, Pause, Steps, Write, wait_here
+from rolecall.waits import LONG_WORK, Fetch, Pause, Steps, wait_here, written
 from rolecall.wire import (
     Target,
     Unserved,
@@ -154,8 +154,8 @@ class Gateway:
                 decisions = authorise(call, registered, parameters, request, identity)
                 answer = read_answer(call, registered, target, parameters)
             if registered.writes:
-                written = self._database.write(partial(write_answer, call, registered, parameters, answer))
-                answer = unless_refused(written)
+                answer = self._database.write(partial(write_answer, call, registered, parameters, answer))
+                answer = unless_refused(answer)
         except AwsError as error:
             failure = error
         except Exception as error:
@@ -255,9 +255,8 @@ class Gateway:
                     decisions = authorise(call, registered, parameters, request, identity)
                     answer = read_answer(call, registered, target, parameters)
             if registered is not None and registered.writes:
-                write = Write(self._database, partial(write_answer, call, registered, parameters, answer))
-                yield write
-                answer = write.result()
+                work = partial(write_answer, call, registered, parameters, answer)
+                answer = yield from written(self._database, work)
             encoded = encode_answer(target.operation, unless_refused(answer), request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may be slow. The result is cached, so the repetition ends.

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from typing import Any
 
 from rolecall.http import DroppedConnectionError
@@ -23,8 +22,6 @@ from rolecall.server.connection import Connection, Phase
 from rolecall.server.posted_writes import PostedWrites
 from rolecall.server.requests import Environ
 from rolecall.settings import DEFAULT_RECEIVE_SECONDS
-from rolecall.storage.engine import Database
-from rolecall.storage.shared_writes import PostedWrite
 from rolecall.waits import Fetch, Pause, Write
 from rolecall.web.application import RolecallApplication
 from rolecall.web.aws import BODY_KEY, PROBLEM_KEY, WAITS_KEY, Unfinished, WsgiApplication
@@ -240,32 +237,24 @@ class Front:
                 return
             self._fetching[wait.source] = [(connection, answer, call)]
             self._fetches.submit(self._fetch, wait)
-        elif isinstance(wait, Write) and isinstance(wait.database, Database):
-            self._write(connection, answer, call, wait.database, wait)
+        elif isinstance(wait, Write):
+            self._write(connection, answer, call, wait)
         else:
             self._in_thread(self._calls, connection, answer, call.go_on)
 
-    def _write(
-        self, connection: Connection, answer: ServedAnswer, call: Unfinished, database: Database, write: Write[Any]
-    ) -> None:
-        if database.in_memory:
-            # There is nothing to wait for.
+    def _write(self, connection: Connection, answer: ServedAnswer, call: Unfinished, write: Write[Any]) -> None:
+        def written(outcome: Callable[[], Any]) -> None:
+            write.outcome = outcome
             self._go_on(connection, answer, call)
-        elif database.shared is None:
-            self._in_thread(self._calls, connection, answer, call.go_on)
-        else:
-            self._writes.add(database.shared, write.work, partial(self._written, connection, answer, call, write))
 
-    def _written(
-        self,
-        connection: Connection,
-        answer: ServedAnswer,
-        call: Unfinished,
-        write: Write[Any],
-        posted: PostedWrite[Any],
-    ) -> None:
-        write.outcome = posted.outcome
-        self._go_on(connection, answer, call)
+        shared = write.database.shared
+        if shared is not None:
+            self._writes.add(shared, write.work, written)
+        elif write.database.in_memory:
+            # There is no disk to wait for.
+            self._go_on(connection, answer, call)
+        else:
+            self._in_thread(self._calls, connection, answer, call.go_on)
 
     def _go_on(self, connection: Connection, answer: ServedAnswer, call: Unfinished) -> None:
         self._finish(connection, answer, _attempt(call.go_on))

@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from rolecall.storage.shared_writes import PostedWrite, SharedWrites
+from rolecall.waits import SharedWriter
 
-_GoOn = Callable[[PostedWrite[Any]], None]
+_Outcome = Callable[[], Any]
+_GoOn = Callable[[_Outcome], None]
 
 
 class PostedWrites:
@@ -29,15 +30,15 @@ class PostedWrites:
         # Of its own: all threads of calls may wait for the transaction that this one must commit.
         self._commits = ThreadPoolExecutor(1, "rolecall-commit")
         # The transactions that the loop must make, and the writes that are over.
-        self._turns: deque[SharedWrites] = deque()
-        self._ended: deque[tuple[_GoOn, PostedWrite[Any]]] = deque()
+        self._turns: deque[SharedWriter] = deque()
+        self._ended: deque[tuple[_GoOn, _Outcome]] = deque()
         self._is_woken = False
         self._is_stopped = False
         self._stopping = threading.Lock()
 
-    def add(self, shared: SharedWrites, work: Callable[[Any], Any], go_on: _GoOn) -> None:
-        """Do the work in the next transaction. ``go_on`` is called on the loop when that is over."""
-        shared.post(PostedWrite(work, partial(self._take_turn, shared), partial(self._end, go_on)))
+    def add(self, shared: SharedWriter, work: Callable[[Any], Any], go_on: _GoOn) -> None:
+        """Do the work in the next transaction. When that is over, ``go_on`` gets what gives or raises its outcome."""
+        shared.post(work, partial(self._take_turn, shared), partial(self._end, go_on))
 
     def stop(self) -> None:
         """Make the transactions that the loop would still have to make. Other threads wait for them."""
@@ -47,7 +48,7 @@ class PostedWrites:
             self._turns.popleft().begin().write()
         self._commits.shutdown(wait=False)
 
-    def _take_turn(self, shared: SharedWrites) -> None:
+    def _take_turn(self, shared: SharedWriter) -> None:
         """Run by any thread."""
         with self._stopping:
             if not self._is_stopped:
@@ -70,9 +71,9 @@ class PostedWrites:
         else:
             self._commits.submit(together.write)
 
-    def _end(self, go_on: _GoOn, posted: PostedWrite[Any]) -> None:
+    def _end(self, go_on: _GoOn, outcome: _Outcome) -> None:
         """Run by any thread."""
-        self._ended.append((go_on, posted))
+        self._ended.append((go_on, outcome))
         if self._is_woken:
             return
         self._is_woken = True
@@ -86,5 +87,5 @@ class PostedWrites:
         # First: a write that ends from now on wakes the loop again.
         self._is_woken = False
         while self._ended:
-            go_on, posted = self._ended.popleft()
-            go_on(posted)
+            go_on, outcome = self._ended.popleft()
+            go_on(outcome)

@@ -65,12 +65,8 @@ class _Write(Generic[_Result]):
         self.gate.release()
 
 
-class PostedWrite(_Write[_Result]):
-    """A write whose caller does not wait. Both functions are called in any thread, and must not take long.
-
-    ``take_turn``: somebody must make a transaction now, with :meth:`SharedWrites.begin`. ``ended``: the write is done
-    or has failed; see ``outcome``.
-    """
+class _PostedWrite(_Write[_Result]):
+    """A write whose caller does not wait."""
 
     __slots__ = ("_ended", "_take_turn")
 
@@ -78,7 +74,7 @@ class PostedWrite(_Write[_Result]):
         self,
         work: Callable[[Connection], _Result],
         take_turn: Callable[[], None],
-        ended: Callable[[PostedWrite[_Result]], None],
+        ended: Callable[[Callable[[], _Result]], None],
     ) -> None:
         self.work = work
         self.error: BaseException | None = None
@@ -91,7 +87,7 @@ class PostedWrite(_Write[_Result]):
 
     def end(self) -> None:
         self.is_done = True
-        self._ended(self)
+        self._ended(self.outcome)
 
 
 class SharedWrites:
@@ -133,8 +129,19 @@ class SharedWrites:
             self.begin().write()
         return mine.outcome()
 
-    def post(self, posted: PostedWrite[Any]) -> None:
-        """Do the write in a transaction, perhaps together with others. Nothing waits here."""
+    def post(
+        self,
+        work: Callable[[Connection], _Result],
+        take_turn: Callable[[], None],
+        ended: Callable[[Callable[[], _Result]], None],
+    ) -> None:
+        """Do the work in a transaction, perhaps together with the work of others. Nothing waits here.
+
+        ``take_turn`` is called when it is this write's turn to make a transaction: then somebody must call
+        :meth:`begin` and bring the transaction to its end. ``ended`` gets a function that returns or raises the outcome
+        of the work. Any thread may call both, with a lock held, so they must not wait.
+        """
+        posted = _PostedWrite(work, take_turn, ended)
         if self._joins(posted):
             posted.take_turn()
 
