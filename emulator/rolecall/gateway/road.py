@@ -154,8 +154,8 @@ class Gateway:
                 decisions = authorise(call, registered, parameters, request, identity)
                 answer = read_answer(call, registered, target, parameters)
             if registered.writes:
-                answer = self._database.write(partial(write_answer, call, registered, parameters, answer))
-                answer = unless_refused(answer)
+                outcome = self._database.write(partial(write_answer, call, registered, parameters, answer))
+                answer = unless_refused(outcome)
         except AwsError as error:
             failure = error
         except Exception as error:
