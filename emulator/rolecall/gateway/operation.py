@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from rolecall.access.policies import PolicyStore
@@ -78,36 +79,7 @@ def write_answer(
     """
     # A separate store: if the writes are rolled back, nothing read between them may stay in the cache.
     policies = PolicyStore(call.policies.generation)
-    return registered.function(writing_call(call, transaction, policies, prepared), **parameters)
-
-
-def writing_call(call: Call, transaction: Connection, policies: PolicyStore, prepared: Any) -> Call:
-    """The same call with a transaction. By position: ``dataclasses.replace`` takes six times as long."""
-    return Call(
-        call.service,
-        call.operation,
-        call.caller,
-        call.account_id,
-        call.region,
-        call.now_seconds,
-        call.request_id,
-        transaction,
-        call.keys,
-        call.ids,
-        call.settings,
-        policies,
-        call.model,
-        call.sandbox,
-        call.identity_provider_down,
-        call.flaw,
-        call.proof,
-        call.host,
-        call.scheme,
-        call.mfa_at_seconds,
-        prepared,
-        call.headers,
-        call.received_at_seconds,
-    )
+    return registered.function(replace(call, db=transaction, policies=policies, prepared=prepared), **parameters)
 
 
 def unless_refused(answer: Answer | AwsError | None) -> Answer | None:
