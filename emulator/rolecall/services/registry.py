@@ -183,6 +183,8 @@ class RegisteredOperation(Struct, frozen=True, eq=False):
     proof: Proof | None = None
     second_factor: SecondFactor | None = None
     prepare: Prepare | None = None
+    # See :func:`is_brief`.
+    brief: bool = False
 
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
@@ -198,7 +200,7 @@ _LONG_PREFIXES = (
     "ListPoliciesGrantingServiceAccess",
 )
 # Operations that write to one resource and to a few rows that belong to it. Deleting a resource may take everything
-# that is inside of it along, except in IAM, where it must be empty. Passwords are hashed with a slow function.
+# that is inside of it along, except in IAM, where it must be empty.
 _BRIEF_PREFIXES = (
     "Add",
     "Attach",
@@ -238,6 +240,7 @@ def operation(
     proof: Proof | None = None,
     second_factor: SecondFactor | None = None,
     prepare: Prepare | None = None,
+    slow: bool = False,
     verb: str = "",
     place: tuple[str, int] | None = None,
 ) -> Callable[[_Registered], _Registered]:
@@ -249,6 +252,7 @@ def operation(
     nothing, or KeysWantedError when it needs keys first. ``second_factor`` is a proof besides the signature.
     ``prepare`` is for an operation that writes. It does the long work, such as reading the decision log, in the
     snapshot in which the caller was authorised. So the transaction holds up no other call. It may raise AwsError.
+    ``slow``: the function computes for milliseconds, or loads a large library, as for passwords and certificates.
     ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True. ``verb`` and
     ``place`` are for services/verbs.py: its functions accept every member of the model, and their place is the line
     that declares them.
@@ -269,12 +273,17 @@ def operation(
             proof=proof,
             second_factor=second_factor,
             prepare=prepare,
+            brief=not slow and prepare is None and _changes_few_rows(service, name),
             verb=verb,
             place=place or _place_of(function),
         )
         return function
 
     return register
+
+
+def _changes_few_rows(service: str, name: str) -> bool:
+    return name.startswith(_BRIEF_PREFIXES) or (service == "iam" and name.startswith("Delete"))
 
 
 def takes_long(service: str, name: str, inputs: Iterable[str]) -> bool:
@@ -296,11 +305,10 @@ def is_brief(service: str, name: str, inputs: Iterable[str]) -> bool:
     Such a call may run where it holds up others for as long as it computes. It must not wait for the disk there.
     """
     registered = find(service, name)
-    if registered is None or registered.prepare is not None or name.startswith(_LONG_PREFIXES):
+    if registered is None or not registered.brief:
         return False
-    if registered.second_factor is not None and not registered.second_factor.parameters.isdisjoint(inputs):
-        return False
-    return name.startswith(_BRIEF_PREFIXES) or (service == "iam" and name.startswith("Delete"))
+    factor = registered.second_factor
+    return factor is None or factor.parameters.isdisjoint(inputs)
 
 
 def find(service: str, name: str) -> RegisteredOperation | None:
