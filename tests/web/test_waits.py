@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from world_handle import WorldHandle
 from rolecall.http import DroppedConnectionError
 from rolecall.inprocess import _Body, environ_of
 from rolecall.server.answers import ServedAnswer
+from rolecall.services.catalogue import all_operations, find, is_brief
 from rolecall.waits import LONG_WORK, Fetch, LongWork, Pause, Steps, wait_here
 from rolecall.web.aws import WAITS_KEY, Unfinished
 
@@ -54,7 +57,7 @@ def test_calls_that_write_or_compute_for_long_go_on_elsewhere(world: WorldHandle
     assert names_of(waits) == ["Write"]
     waits.clear()
     iam.create_login_profile(UserName="someone", Password="Correct-horse-7")
-    iam.generate_credential_report()
+    iam.update_login_profile(UserName="someone", Password="Correct-horse-8")
     assert names_of(waits) == ["LongWork", "Write", "LongWork", "Write"]
     waits.clear()
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -62,6 +65,57 @@ def test_calls_that_write_or_compute_for_long_go_on_elsewhere(world: WorldHandle
     assert waits == [LONG_WORK]
     iam.list_users()
     assert waits == [LONG_WORK]
+
+
+BRIEF = {
+    "iam": ["CreateRole", "DeleteRole", "TagRole", "AttachRolePolicy", "PutUserPolicy", "CreateAccessKey"],
+    "chime-sdk-messaging": ["SendChannelMessage", "CreateChannel", "UpdateChannel"],
+    "organizations": ["AttachPolicy"],
+}
+NOT_BRIEF = {
+    "iam": [
+        "ChangePassword",
+        "CreateLoginProfile",
+        "UpdateLoginProfile",
+        "CreateVirtualMFADevice",
+        "CreateSAMLProvider",
+        "UploadServerCertificate",
+        "GenerateCredentialReport",
+        "GetRole",
+    ],
+    # What they delete may hold any number of messages and members.
+    "chime-sdk-identity": ["DeleteAppInstance"],
+    "chime-sdk-messaging": ["DeleteChannel", "BatchCreateChannelMembership"],
+    "rolesanywhere": ["CreateTrustAnchor", "UpdateCrl"],
+    "signin": ["CreateOAuth2Token"],
+}
+# Operations whose modules use slow functions, and which do not use them.
+WITHOUT_THEM = {
+    "DeactivateMFADevice",
+    "DeleteLoginProfile",
+    "DeleteSAMLProvider",
+    "DeleteServerCertificate",
+    "DeleteSigningCertificate",
+    "DeleteSSHPublicKey",
+    "DeleteVirtualMFADevice",
+}
+
+
+@pytest.mark.parametrize(("names", "expected"), [(BRIEF, True), (NOT_BRIEF, False)], ids=["brief", "not brief"])
+def test_only_writes_of_few_rows_may_run_on_the_loop(names: dict[str, list[str]], expected: bool) -> None:
+    for service, operations in names.items():
+        for name in operations:
+            assert find(service, name) is not None
+            assert is_brief(service, name, ()) is expected, name
+
+
+def test_nothing_slow_runs_on_the_loop() -> None:
+    slow = re.compile(r"cryptography|x509|segno|hashed|scrypt|on_demand|import_module")
+    found = [each for each in all_operations() if each.brief and each.writes]
+    assert len(found) > 200
+    texts = {each.place[0]: Path(each.place[0]).read_text() for each in found}
+    suspects = {each.name for each in found if slow.search(texts[each.place[0]])}
+    assert suspects - WITHOUT_THEM == set()
 
 
 def test_a_second_factor_is_used_up_elsewhere(world: WorldHandle) -> None:
