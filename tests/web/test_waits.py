@@ -91,13 +91,16 @@ NOT_BRIEF = {
 }
 # Operations whose modules use slow functions, and which do not use them.
 WITHOUT_THEM = {
-    "DeactivateMFADevice",
     "DeleteLoginProfile",
     "DeleteSAMLProvider",
     "DeleteServerCertificate",
     "DeleteSigningCertificate",
     "DeleteSSHPublicKey",
     "DeleteVirtualMFADevice",
+    # They change names and states.
+    "UpdateServerCertificate",
+    "UpdateSigningCertificate",
+    "UpdateSSHPublicKey",
 }
 
 
@@ -110,12 +113,14 @@ def test_only_writes_of_few_rows_may_run_on_the_loop(names: dict[str, list[str]]
 
 
 def test_nothing_slow_runs_on_the_loop() -> None:
-    slow = re.compile(r"cryptography|x509|segno|hashed|scrypt|on_demand|import_module")
+    slow = re.compile(r"cryptography|segno|hashed|scrypt|on_demand|import_module")
     found = [each for each in all_operations() if each.brief and each.writes]
     assert len(found) > 200
     texts = {each.place[0]: Path(each.place[0]).read_text() for each in found}
     suspects = {each.name for each in found if slow.search(texts[each.place[0]])}
-    assert suspects - WITHOUT_THEM == set()
+    # Tags and names are texts.
+    suspects = {name for name in suspects if not name.startswith(("Tag", "Untag"))}
+    assert sorted(suspects) == sorted(WITHOUT_THEM)
 
 
 def test_a_second_factor_is_used_up_elsewhere(world: WorldHandle) -> None:
