@@ -377,7 +377,9 @@ def _runs_one_row(block: ast.With, made: dict[str, ast.expr]) -> bool:
         return False
     rows = executing[0].args[-1]
     if "connection" in map(ast.unparse, executing[0].args):
-        return isinstance(rows, ast.List) and len(rows.elts) == 1
+        # A prepared statement. An update or delete takes values, and an insert takes rows.
+        inserts = "insert" in ast.unparse(executing[0].func).lower()
+        return not inserts or (isinstance(rows, ast.List) and len(rows.elts) == 1)
     row = made.get(ast.unparse(rows), rows) if len(executing[0].args) == 2 else None
     return row is None or isinstance(row, ast.Dict | ast.DictComp | ast.Call)
 

@@ -19,6 +19,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import (
     Connection,
+    Delete,
     Engine,
     Select,
     Table,
@@ -78,6 +79,7 @@ class _Postgresql:
     gains_together = True
     holds_writers = False
     undoes_statements = False
+    locks_rows = True
 
     def __init__(self) -> None:
         # The purposes whose last snapshot needed a transaction. The next one begins it at once.
@@ -150,7 +152,7 @@ class _Postgresql:
     def insert(self, table: Table, columns: tuple[str, ...]) -> PostgresqlInsert:
         return PostgresqlInsert(table, columns)
 
-    def update(self, statement: Update, table: Table, names: tuple[str, ...]) -> PostgresqlUpdate:
+    def update(self, statement: Update | Delete, table: Table, names: tuple[str, ...]) -> PostgresqlUpdate:
         return PostgresqlUpdate(statement, table, names)
 
     def may_retry(self, error: Exception) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Engine, Select, Table, Update, create_engine, event, insert
+from sqlalchemy import Boolean, Connection, Delete, Engine, Select, Table, Update, create_engine, event, insert
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
@@ -50,6 +50,8 @@ class _Sqlite:
     # SQLAlchemy's pool and its own transactions take longer than the database.
     holds_writers = True
     undoes_statements = True
+    # A transaction that writes is alone.
+    locks_rows = False
 
     def is_in_memory(self, url: URL) -> bool:
         return url.database in (None, "", ":memory:")
@@ -135,7 +137,7 @@ class _Sqlite:
     def insert(self, table: Table, columns: tuple[str, ...]) -> _FormInsert:
         return _FormInsert(table, columns)
 
-    def update(self, statement: Update, table: Table, names: tuple[str, ...]) -> _FormUpdate:
+    def update(self, statement: Update | Delete, table: Table, names: tuple[str, ...]) -> _FormUpdate:
         return _FormUpdate(statement, table, names)
 
     def may_retry(self, _error: Exception) -> bool:
@@ -312,11 +314,11 @@ class _FormInsert:
 
 
 class _FormUpdate:
-    """An update for the driver. As :class:`_FormInsert`."""
+    """An update or delete for the driver. As :class:`_FormInsert`."""
 
     __slots__ = ("_key_at", "_options", "_places", "_sql", "_table")
 
-    def __init__(self, statement: Update, table: Table, names: tuple[str, ...]) -> None:
+    def __init__(self, statement: Update | Delete, table: Table, names: tuple[str, ...]) -> None:
         compiled = statement.compile(dialect=_SQLITE)
         self._table = table
         self._options = statement.get_execution_options()
@@ -324,7 +326,7 @@ class _FormUpdate:
         self._sql = str(compiled)
         self._places = tuple(names.index(name) for name in compiled.positiontup or ())
 
-    def execute(self, connection: Connection, values: Sequence[Any]) -> None:
+    def execute(self, connection: Connection, values: Sequence[Any]) -> int:
         note_write(connection, self._table, self._options, None if self._key_at is None else values[self._key_at])
         driver: Any = connection.connection.driver_connection
-        driver.execute(self._sql, [values[place] for place in self._places])
+        return int(driver.execute(self._sql, [values[place] for place in self._places]).rowcount)
