@@ -62,7 +62,8 @@ class SharedWriter(Protocol):
         the outcome of the work. Both are called in any thread.
         """
 
-    def begin(self) -> Together: ...
+    def begin(self) -> Together | None:
+        """The transaction that must be made. None when a thread that waits for it has made it meanwhile."""
 
 
 class Writer(Protocol):

@@ -251,3 +251,39 @@ def test_a_turn_that_comes_after_the_stop_is_taken(world: WorldHandle, tmp_path:
         thread.join(PATIENCE_SECONDS)
         process.database.write(lambda _: done.append("after"))
     assert done == ["posted", "after"]
+
+
+@pytest.mark.parametrize("when", ["before it is begun", "while the disk works", "behind another post"])
+def test_a_write_of_the_loop_itself_does_not_wait_for_the_loop(
+    world: WorldHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Code on the loop may write and wait, as when it keeps the port of an address."""
+    done: list[str] = []
+    with processes(world, tmp_path, 1) as (process,):
+        shared = shared_of(process)
+        monkeypatch.setattr(shared, "_patience_seconds", 5)
+
+        async def main() -> None:
+            writes = PostedWrites(asyncio.get_running_loop())
+            ended = asyncio.Event()
+
+            def post(name: str) -> None:
+                writes.add(shared, lambda _: done.append(name), lambda outcome: (outcome(), ended.set()))
+
+            post("posted")
+            if when != "before it is begun":
+                # The loop begins the transaction, and a thread commits it.
+                await asyncio.sleep(0)
+            if when == "behind another post":
+                post("posted too")
+            process.database.write(lambda _: done.append("written"))
+            assert "written" in done
+            await ended.wait()
+            post("last")
+            await asyncio.sleep(0)
+            writes.stop()
+
+        asyncio.run(main())
+        process.database.write(lambda _: done.append("after"))
+    assert sorted(done) == sorted(["posted", "written", "last", "after", *["posted too"][: when.startswith("behind")]])
+    assert done[-1] == "after"

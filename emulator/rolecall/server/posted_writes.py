@@ -45,7 +45,7 @@ class PostedWrites:
         with self._stopping:
             self._is_stopped = True
         while self._turns:
-            self._turns.popleft().begin().write()
+            _make(self._turns.popleft())
         self._commits.shutdown(wait=False)
 
     def _take_turn(self, shared: SharedWriter) -> None:
@@ -59,12 +59,14 @@ class PostedWrites:
                 else:
                     self._loop.call_soon_threadsafe(self._write)
                 return
-        threading.Thread(target=lambda: shared.begin().write()).start()
+        threading.Thread(target=_make, args=(shared,)).start()
 
     def _write(self) -> None:
         if not self._turns:
             return
         together = self._turns.popleft().begin()
+        if together is None:
+            return
         if together.open_at_once():
             together.work()
             self._commits.submit(together.end)
@@ -89,3 +91,9 @@ class PostedWrites:
         while self._ended:
             go_on, outcome = self._ended.popleft()
             go_on(outcome)
+
+
+def _make(shared: SharedWriter) -> None:
+    together = shared.begin()
+    if together is not None:
+        together.write()

@@ -113,8 +113,10 @@ class SharedWrites:
         self._patience_seconds = patience_seconds
         self._turn = threading.Lock()
         self._waiting: list[_Write[Any]] = []
-        # Whether somebody makes a transaction now.
+        # Whether somebody makes a transaction now, or has been asked to.
         self._writes = False
+        # Whether a posted write has its turn, and nobody has begun the transaction yet.
+        self._is_offered = False
 
     def write(self, work: Callable[[Connection], _Result]) -> _Result:
         """Do the work in a transaction, perhaps together with the work of others, and return its result.
@@ -123,10 +125,16 @@ class SharedWrites:
         long.
         """
         mine = _Write(work)
-        if not self._joins(mine):
+        with self._turn:
+            # A turn that is only offered is taken over: perhaps this is the very thread that should begin it.
+            leads, self._writes = self._is_offered or not self._writes, True
+            if leads:
+                self._is_offered = False
+            self._waiting.insert(0 if leads else len(self._waiting), mine)
+        if not leads:
             self._wait(mine)
         if not mine.is_done:
-            self.begin().write()
+            self._lead()
         return mine.outcome()
 
     def post(
@@ -142,31 +150,49 @@ class SharedWrites:
         of the work. Any thread may call both, with a lock held, so they must not wait.
         """
         posted = _PostedWrite(work, take_turn, ended)
-        if self._joins(posted):
+        with self._turn:
+            self._waiting.append(posted)
+            leads = not self._writes
+            if leads:
+                self._writes = self._is_offered = True
+        if leads:
             posted.take_turn()
 
-    def begin(self) -> Together:
-        """The next transaction. For the one whose turn it is, and who must bring it to its end."""
+    def begin(self) -> Together | None:
+        """The transaction of a posted write that has its turn. None: a thread that waits has made it meanwhile."""
         with self._turn:
-            together, self._waiting = self._waiting[:_MOST_TOGETHER], self._waiting[_MOST_TOGETHER:]
-        return Together(self, together)
+            if not self._is_offered:
+                return None
+            self._is_offered = False
+            return self._taken()
 
     def opened(self, *, at_once: bool) -> Transaction:
         return self._at_once() if at_once else self._transaction()
 
     def pass_turn(self) -> None:
-        """The transaction is over. The first one that waits makes the next."""
-        with self._turn:
-            self._writes = bool(self._waiting)
-            if self._waiting:
-                self._waiting[0].take_turn()
+        """The transaction is over. A thread that waits makes the next, or else the one who takes turns of posts.
 
-    def _joins(self, mine: _Write[Any]) -> bool:
-        """Let the write wait. Returns whether it is its turn already."""
+        The thread may be the event loop, which otherwise could not take the turn of what was posted before.
+        """
         with self._turn:
-            self._waiting.append(mine)
-            leads, self._writes = not self._writes, True
-        return leads
+            waiting = self._waiting
+            self._writes = bool(waiting)
+            if not waiting:
+                return
+            position = next((at for at, each in enumerate(waiting) if not isinstance(each, _PostedWrite)), 0)
+            waiting.insert(0, waiting.pop(position))
+            self._is_offered = isinstance(waiting[0], _PostedWrite)
+            waiting[0].take_turn()
+
+    def _lead(self) -> None:
+        """Make a transaction for the first write that waits, and for others. It is the turn of this thread."""
+        with self._turn:
+            together = self._taken()
+        together.write()
+
+    def _taken(self) -> Together:
+        together, self._waiting = self._waiting[:_MOST_TOGETHER], self._waiting[_MOST_TOGETHER:]
+        return Together(self, together)
 
     def _wait(self, mine: _Write[Any]) -> None:
         if mine.gate.acquire(timeout=self._patience_seconds):
