@@ -384,6 +384,27 @@ def _runs_one_row(block: ast.With, made: dict[str, ast.expr]) -> bool:
     return row is None or isinstance(row, ast.Dict | ast.DictComp | ast.Call)
 
 
+def test_each_of_many_threads_has_a_connection(tmp_path: Path) -> None:
+    """``serve --threads`` takes up to 64. SQLAlchemy's pool gives 15 connections, and then waits for half a minute."""
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    migrate.upgrade(database)
+    together = threading.Barrier(24)
+    seen: list[int] = []
+
+    def read() -> None:
+        with database.snapshot() as connection:
+            together.wait(20)
+            seen.append(database.generation(connection))
+
+    threads = [threading.Thread(target=read) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    database.close()
+    assert len(seen) == 24
+
+
 def test_a_thread_that_comes_new_to_a_database_in_memory_leaves_the_work_of_others_alone() -> None:
     """Its first snapshot prepares the connection that all threads share, and must wait for it."""
     database = Database("sqlite://")

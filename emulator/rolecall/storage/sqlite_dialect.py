@@ -68,6 +68,9 @@ class _Sqlite:
         arguments: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}}
         if self.is_in_memory(url):
             arguments["poolclass"] = StaticPool
+        else:
+            # Each thread that reads keeps a connection, so their number is bounded by the threads.
+            arguments["max_overflow"] = -1
         engine = create_engine(url, **arguments)
         if files.path:
             # First, because a file that has disappeared must not be made again.
