@@ -20,6 +20,7 @@ from rolecall.errors import AwsError
 from rolecall.ids import Identifiers
 from rolecall.principals import Caller
 from rolecall.reprs import repr_without
+from rolecall.service_records import SERVICE_RECORDS
 from rolecall.sessions.credentials import OpenedSession
 from rolecall.sessions.flaws import FLAWLESS, Flaw
 from rolecall.sessions.issuer_keys import IssuerKeys
@@ -200,7 +201,7 @@ _LONG_PREFIXES = (
     "ListPoliciesGrantingServiceAccess",
 )
 # Operations that write to one resource and to a few rows that belong to it. Deleting a resource may take everything
-# that is inside of it along, except in IAM, where it must be empty.
+# that is inside of it along, except where it must be empty.
 _BRIEF_PREFIXES = (
     "Add",
     "Attach",
@@ -283,7 +284,8 @@ def operation(
 
 
 def _changes_few_rows(service: str, name: str) -> bool:
-    return name.startswith(_BRIEF_PREFIXES) or (service == "iam" and name.startswith("Delete"))
+    deletes = name.startswith("Delete") and SERVICE_RECORDS[service].deletes_empty_only
+    return deletes or name.startswith(_BRIEF_PREFIXES)
 
 
 def takes_long(service: str, name: str, inputs: Iterable[str]) -> bool:
