@@ -58,8 +58,9 @@ def measure(bare: servers.Server, ours: servers.Server, arguments: argparse.Name
         size = int(call(iam)["ResponseMetadata"]["HTTPHeaders"]["content-length"])
         measured[name] = Measured(signed_requests.captured(_client(ours), call), size, BARS[name])
     beside_flask.compare(bare, ours, measured, arguments)
-    created = [_creation(_client(ours), number) for number in range(CREATED)]
-    result = load.run(ours.port, created, 1, 3600, ours.pids(), limit=CREATED)
+    # Each connection sends one more that nobody waits for.
+    created = [_creation(_client(ours), number) for number in range(CREATED + arguments.connections)]
+    result = load.run(ours.port, created, arguments.connections, 3600, ours.pids(), limit=CREATED)
     print(f"{'CreateRole':12}{result.rate:12.0f}{'':25}{result.cpu_microseconds:9.0f} (bar 700)")
 
 

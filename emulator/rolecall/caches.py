@@ -44,13 +44,6 @@ class BoundedCache(Generic[Key, Value]):
                 break
         entries[key] = value
 
-    def without(self, goes: Callable[[Key, Value], bool]) -> BoundedCache[Key, Value]:
-        """Another cache with the same entries, except those that go."""
-        kept: BoundedCache[Key, Value] = BoundedCache(self._limit, self._characters)
-        # Listed in one step, because another thread may add an entry meanwhile.
-        kept._entries = {key: value for key, value in list(self._entries.items()) if not goes(key, value)}
-        return kept
-
     def clear(self) -> None:
         self._entries.clear()
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from rolecall.access.check import Rights
 from rolecall.access.context import UNSIGNED_KEYS, identity_keys
+from rolecall.access.entity_caches import EntityCache
 from rolecall.access.entity_principals import root_principal as root_principal
 from rolecall.access.entity_principals import user_principal as user_principal
 from rolecall.access.policies import (
@@ -23,7 +24,6 @@ from rolecall.access.policies import (
     PolicyStore,
     kept_document,
 )
-from rolecall.caches import BoundedCache
 from rolecall.errors import DAMAGED_TOKEN_MESSAGE, EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError
 from rolecall.policy import Layers, NamedPolicy, PolicyKind, compile_policies
 from rolecall.principals import Caller, Principal
@@ -76,33 +76,36 @@ NOBODY = unsigned_identity(Caller(Principal("Anonymous", "", "", "", "anonymous"
 class IdentityStore:
     """The identities of one generation, with the policies and the key ring that they come from."""
 
-    def __init__(self, policies: PolicyStore, keys: KeyRing) -> None:
+    def __init__(
+        self, policies: PolicyStore, keys: KeyRing, known: EntityCache[tuple[str, str], Identity] | None = None
+    ) -> None:
         self.policies = policies
         self.keys = keys
         self.generation = policies.generation
-        self._known: BoundedCache[tuple[str, str], Identity] = BoundedCache(_IDENTITY_LIMIT, _TOKEN_CHARACTERS)
+        if known is None:
+            known = EntityCache(policies.changes, _IDENTITY_LIMIT, _TOKEN_CHARACTERS)
+        self._known = known
 
-    def without(self, generation: int, changed: Collection[str]) -> IdentityStore:
+    def next(self, generation: int, changed: Collection[str]) -> IdentityStore:
         """The identities of a later generation, which differs by changes to these entities and by no others.
 
         ``changed`` are unique ids of users and roles, and ids of access keys. A session depends on its user or role,
         and a long-term key on itself and on its user. Everything else that they depend on bears on everyone's rights.
+        One thread at a time calls this, for the newest store.
         """
-        store = IdentityStore(self.policies.without(generation, changed), self.keys)
-        store._known = self._known.without(
-            lambda key, identity: key[0] in changed or identity.caller.principal.entity_id in changed
-        )
-        return store
+        policies = self.policies.next(generation, changed)
+        return IdentityStore(policies, self.keys, self._known if policies.changes is self.policies.changes else None)
 
     def resolve(self, connection: Connection, access_key_id: str, session_token: str, now_seconds: float) -> Identity:
         """The identity for the credentials of a request. Raises AwsError InvalidClientTokenId or ExpiredToken."""
-        identity = self._known.get((access_key_id, session_token))
+        identity = self._known.get((access_key_id, session_token), self.generation)
         if identity is None:
             if session_token:
                 identity = self._from_token(connection, access_key_id, session_token, now_seconds)
             else:
                 identity = self._from_key(connection, access_key_id)
-            self._known.put((access_key_id, session_token), identity)
+            entities = (access_key_id, identity.caller.principal.entity_id)
+            self._known.put((access_key_id, session_token), identity, self.generation, entities)
         if identity.expires_at_seconds is not None and identity.expires_at_seconds <= now_seconds:
             raise AwsError("ExpiredToken", EXPIRED_TOKEN_MESSAGE)
         return identity

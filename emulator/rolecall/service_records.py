@@ -43,6 +43,7 @@ class ServiceRecord(Struct, frozen=True):
     - ``credential_rules``: which operations some kinds of credentials can never call.
     - ``answers_are_recorded``: CloudTrail keeps the answers of calls that only read.
     - ``refusals_have_ids``: a refusal ends with an authorization id.
+    - ``deletes_empty_only``: it deletes a resource only when nothing else is left inside of it.
     - ``refusals_name_everything``: a refusal of a call that is about no resource says ``on resource: *``.
     - ``error_namespace``: stands before the error's name, where AWS's answers show it.
     - ``path_prefix``: separates its requests from the requests of a service with the same signing name.
@@ -66,6 +67,7 @@ class ServiceRecord(Struct, frozen=True):
     credential_rules: CredentialRules = ""
     answers_are_recorded: bool = False
     refusals_have_ids: bool = False
+    deletes_empty_only: bool = False
     refusals_name_everything: bool = False
     path_prefix: str = ""
     legacy_host: str = ""
@@ -130,6 +132,7 @@ SERVICE_RECORDS: Mapping[str, ServiceRecord] = MappingProxyType(
                 global_region=DEFAULT_REGION,
                 credential_rules="iam",
                 refusals_have_ids=True,
+                deletes_empty_only=True,
                 refusals_name_everything=True,
             ),
             _chime("chime", "2018-05-01", "chime", denied_code="", global_region=DEFAULT_REGION),

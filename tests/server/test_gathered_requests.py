@@ -3,90 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, nullcontext
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+from raw_iam import answer_of, connected, held_loop, request_bytes
 from sent_statements import sent_statements
-from server_in_thread import InThread, served_in_thread
+from server_in_thread import served_in_thread
 from world_handle import WorldHandle, builtin_world
 
 from rolecall.server.connection import Connection, Phase
 from rolecall.server.front import Front
 from rolecall.storage import tables as t
 
-PATIENCE_SECONDS = 60
-CLIENTS = 8
-
-
-def _request(url: str, action: str, service: str, version: str, **parameters: str) -> bytes:
-    body = urlencode({"Action": action, "Version": version, **parameters})
-    made = AWSRequest("POST", url + "/", {"Content-Type": "application/x-www-form-urlencoded"}, body)
-    SigV4Auth(Credentials("test", "test"), service, "us-east-1").add_auth(made)
-    lines = [f"{name}: {value}" for name, value in made.headers.items()]
-    head = ["POST / HTTP/1.1", f"Host: {urlsplit(url).netloc}", *lines, f"Content-Length: {len(body)}"]
-    return ("\r\n".join(head) + "\r\n\r\n" + body).encode()
-
-
-def _answer(client: socket.socket) -> bytes:
-    """One whole answer. The end of its element is the end of it."""
-    answer = b""
-    while not answer.rstrip().endswith(b"Response>"):
-        piece = client.recv(65_536)
-        assert piece, answer
-        answer += piece
-    return answer
-
-
-@contextmanager
-def _held(served: InThread) -> Iterator[None]:
-    """The loop does nothing inside the block."""
-    held, go_on = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        held.set()
-        go_on.wait(PATIENCE_SECONDS)
-
-    served.loop.call_soon_threadsafe(hold)
-    assert held.wait(PATIENCE_SECONDS)
-    try:
-        yield
-    finally:
-        go_on.set()
-
-
-def _connected(served: InThread, stack: ExitStack, request: bytes) -> list[socket.socket]:
-    """Clients whose connections are open, each after one call."""
-    parts = urlsplit(served.url)
-    assert parts.hostname
-    clients = []
-    for _ in range(CLIENTS):
-        client = stack.enter_context(socket.create_connection((parts.hostname, parts.port), PATIENCE_SECONDS))
-        client.sendall(request)
-        assert b"200 OK" in _answer(client)
-        clients.append(client)
-    return clients
-
 
 @pytest.mark.parametrize("on", ["sqlite", "postgresql"])
 def test_requests_of_one_turn_share_a_read_of_the_generation(on: str) -> None:
     world = WorldHandle(builtin_world(), on=on)
     with served_in_thread(world.application) as served, ExitStack() as stack:
-        request = _request(served.url, "GetCallerIdentity", "sts", "2011-06-15")
-        clients = _connected(served, stack, request)
+        request = request_bytes(served.url, "GetCallerIdentity", "sts", "2011-06-15")
+        clients = connected(served, stack, request)
         with sent_statements(world.database) as statements:
-            with _held(served):
+            with held_loop(served):
                 for client in clients:
                     client.sendall(request)
             for client in clients:
-                assert b"200 OK" in _answer(client)
+                assert b"200 OK" in answer_of(client)
         if on == "postgresql":
             assert statements == ["rolecall_generation"]
     world.close()
@@ -95,8 +37,8 @@ def test_requests_of_one_turn_share_a_read_of_the_generation(on: str) -> None:
 def test_a_change_before_the_requests_arrive_holds_for_all_of_them() -> None:
     world = WorldHandle(builtin_world(), on="postgresql")
     with served_in_thread(world.application) as served, ExitStack() as stack:
-        request = _request(served.url, "GetRole", "iam", "2010-05-08", RoleName="chime-reader")
-        clients = _connected(served, stack, request)
+        request = request_bytes(served.url, "GetRole", "iam", "2010-05-08", RoleName="chime-reader")
+        clients = connected(served, stack, request)
         for number in range(10):
             # As another process does it, while the loop is at rest.
             with world.database.transaction() as connection:
@@ -105,7 +47,7 @@ def test_a_change_before_the_requests_arrive_holds_for_all_of_them() -> None:
             for client in clients:
                 client.sendall(request)
             for client in clients:
-                assert f"<Description>new {number}</Description>".encode() in _answer(client)
+                assert f"<Description>new {number}</Description>".encode() in answer_of(client)
     world.close()
 
 
@@ -113,11 +55,11 @@ def test_requests_in_one_piece_are_answered_in_their_order() -> None:
     """The second one begins after the first one's answer, and so it is of a later turn."""
     world = WorldHandle(builtin_world(), on="postgresql")
     with served_in_thread(world.application) as served, ExitStack() as stack:
-        read = _request(served.url, "GetRole", "iam", "2010-05-08", RoleName="chime-reader")
-        write = _request(
+        read = request_bytes(served.url, "GetRole", "iam", "2010-05-08", RoleName="chime-reader")
+        write = request_bytes(
             served.url, "UpdateRoleDescription", "iam", "2010-05-08", RoleName="chime-reader", Description="written"
         )
-        [client, *_] = _connected(served, stack, read)
+        [client, *_] = connected(served, stack, read)
         with sent_statements(world.database) as statements:
             client.sendall(write + read)
             answers = b""
@@ -131,8 +73,8 @@ def test_requests_in_one_piece_are_answered_in_their_order() -> None:
 def test_a_failure_of_one_connection_leaves_the_others_their_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     world = WorldHandle(builtin_world(), on="postgresql")
     with served_in_thread(world.application) as served, ExitStack() as stack:
-        request = _request(served.url, "GetCallerIdentity", "sts", "2011-06-15")
-        clients = _connected(served, stack, request)
+        request = request_bytes(served.url, "GetCallerIdentity", "sts", "2011-06-15")
+        clients = connected(served, stack, request)
         answer_next, failed = Connection.answer_next, []
 
         def fail_once(connection: Connection) -> None:
@@ -142,13 +84,13 @@ def test_a_failure_of_one_connection_leaves_the_others_their_answers(monkeypatch
             answer_next(connection)
 
         monkeypatch.setattr(Connection, "answer_next", fail_once)
-        with _held(served):
+        with held_loop(served):
             for client in clients:
                 client.sendall(request)
         ended = 0
         for client in clients:
             try:
-                assert b"200 OK" in _answer(client)
+                assert b"200 OK" in answer_of(client)
             except (AssertionError, ConnectionResetError):
                 ended += 1
         assert ended == 1

@@ -6,6 +6,7 @@ Two processes write in turn. After each write both answer as a third one does th
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -207,3 +208,51 @@ def test_a_transaction_that_failed_has_changed_nothing(world: WorldHandle) -> No
         lambda: iam.create_role(RoleName="chime-reader", AssumeRolePolicyDocument=TRUST)
     )
     assert world.database.changed_between(before, before + 1) is None
+
+
+def test_readers_at_work_during_a_write_never_see_rights_from_before_it(world: WorldHandle, tmp_path: Path) -> None:
+    """Many sessions are remembered, and calls of other threads go on while one user's rights change again and again.
+
+    A call that begins after a write was acknowledged must be decided with it, or with a later one.
+    """
+    iam = world.client("iam")
+    iam.create_user(**BOB)
+    key = iam.create_access_key(**BOB)["AccessKey"]
+    iam.create_role(**ROLE, AssumeRolePolicyDocument=TRUST)
+    with processes(world, tmp_path, 1) as (one,):
+        admin = one.client("iam")
+        bob = [one.client("chime", keys=(key["AccessKeyId"], key["SecretAccessKey"])) for _ in range(2)]
+        sts = one.client("sts")
+        arn = f"arn:aws:iam::{ACCOUNT}:role/worker"
+        for number in range(30):
+            issued = sts.assume_role(RoleArn=arn, RoleSessionName=f"session{number}")["Credentials"]
+            one.client("sts", credentials=issued).get_caller_identity()
+        # Odd: bob is allowed. A write begins when the first number rises, and is acknowledged when the second does.
+        begun, acknowledged = [0], [0]
+        wrong: list[tuple[int, int, str]] = []
+
+        def read(client: Any) -> None:
+            while acknowledged[0] < 40:
+                before = acknowledged[0]
+                seen = outcome(client.list_accounts) == "allowed"
+                if before == begun[0] and seen != (before % 2 == 1):
+                    wrong.append((before, begun[0], str(seen)))
+
+        threads = [threading.Thread(target=read, args=(client,)) for client in bob]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(1, 41):
+                begun[0] = number
+                if number % 2:
+                    admin.put_user_policy(**BOB, PolicyName="chime", PolicyDocument=ALLOW_CHIME)
+                else:
+                    admin.delete_user_policy(**BOB, PolicyName="chime")
+                acknowledged[0] = number
+                if number % 4 == 0:
+                    admin.tag_role(**ROLE, Tags=[{"Key": "number", "Value": str(number)}])
+        finally:
+            acknowledged[0] = 40
+            for thread in threads:
+                thread.join()
+        assert wrong == []

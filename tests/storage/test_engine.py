@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.resources
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -13,13 +15,14 @@ from postgresql_server import databases
 from postgresql_worlds import migrated_template
 from sqlalchemy import DateTime, bindparam, delete, false, func, insert, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
+from syntax_trees import walk
 
 from rolecall.storage import keyring, migrate
 from rolecall.storage import tables as t
 from rolecall.storage.engine import Database
 from rolecall.storage.named import ListByPath
 from rolecall.storage.prepared import PreparedInsert, PreparedSelect, PreparedUpdate
-from rolecall.storage.problems import AlreadyThere, problem_for_conflict
+from rolecall.storage.problems import AlreadyThere, problem_for_conflict, problem_in_block
 
 ACCOUNT = "111122223333"
 
@@ -309,7 +312,7 @@ def test_a_prepared_insert_needs_every_column(database: Database) -> None:
 
 def test_a_conflict_leaves_the_rest_of_the_transaction(database: Database) -> None:
     def conflict(connection: Any) -> None:
-        with problem_for_conflict(connection, AlreadyThere("two")):
+        with problem_in_block(connection, AlreadyThere("two")):
             connection.execute(insert(t.accounts).values(account_id="222233334444", name="new", position=1))
             connection.execute(insert(t.accounts).values(account_id=ACCOUNT, name="two", position=1))
 
@@ -320,6 +323,86 @@ def test_a_conflict_leaves_the_rest_of_the_transaction(database: Database) -> No
     with database.snapshot() as connection:
         names = connection.execute(select(t.accounts.c.name).order_by(t.accounts.c.position)).scalars()
         assert list(names) == ["one", "kept"]
+
+
+def test_a_statement_that_is_refused_leaves_the_rest_of_the_transaction(database: Database) -> None:
+    def conflict(connection: Any) -> None:
+        with problem_for_conflict(connection, AlreadyThere("two")):
+            connection.execute(insert(t.accounts).values(account_id=ACCOUNT, name="two", position=1))
+
+    def same_name_for_all(connection: Any) -> None:
+        with problem_for_conflict(connection, AlreadyThere("same")):
+            connection.execute(update(t.users).values(name_key="same"))
+
+    with database.transaction() as connection:
+        connection.execute(insert(t.users), [_user(1), _user(2)])
+        connection.execute(insert(t.accounts).values(account_id="333344445555", name="kept", position=2))
+        with pytest.raises(AlreadyThere):
+            conflict(connection)
+        # It has changed one row when it comes to the other.
+        with pytest.raises(AlreadyThere):
+            same_name_for_all(connection)
+        connection.execute(insert(t.accounts).values(account_id="444455556666", name="last", position=3))
+    with database.snapshot() as connection:
+        names = connection.execute(select(t.accounts.c.name).order_by(t.accounts.c.position)).scalars()
+        assert list(names) == ["one", "kept", "last"]
+        keys = connection.execute(select(t.users.c.name_key).order_by(t.users.c.name_key)).scalars()
+        assert list(keys) == ["user1", "user2"]
+
+
+def test_a_block_for_one_statement_runs_one_statement_with_one_row() -> None:
+    """What came before a second statement would stay: see ``problem_for_conflict``."""
+    blocks = 0
+    for path in Path(str(importlib.resources.files("rolecall"))).rglob("*.py"):
+        text = path.read_text()
+        functions = walk(ast.parse(text)) if "with problem_for_conflict(" in text else ()
+        for function in functions:
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            made = {ast.unparse(each.targets[0]): each.value for each in walk(function) if isinstance(each, ast.Assign)}
+            for block in walk(function):
+                if isinstance(block, ast.With) and "problem_for_conflict(" in ast.unparse(block.items[0]):
+                    blocks += 1
+                    assert _runs_one_row(block, made), f"{path}:{block.lineno}"
+    assert blocks > 20
+
+
+def _runs_one_row(block: ast.With, made: dict[str, ast.expr]) -> bool:
+    """``made`` has what the function assigns to its names."""
+    calls = [each for each in walk(ast.Module(block.body, [])) if isinstance(each, ast.Call)]
+    executing = [each for each in calls if isinstance(each.func, ast.Attribute) and each.func.attr == "execute"]
+    # Another function that gets the connection could run anything.
+    given = [each for each in calls if "connection" in map(ast.unparse, each.args) and each not in executing]
+    if len(executing) != 1 or given:
+        return False
+    rows = executing[0].args[-1]
+    if "connection" in map(ast.unparse, executing[0].args):
+        # A prepared statement. An update or delete takes values, and an insert takes rows.
+        inserts = "insert" in ast.unparse(executing[0].func).lower()
+        return not inserts or (isinstance(rows, ast.List) and len(rows.elts) == 1)
+    row = made.get(ast.unparse(rows), rows) if len(executing[0].args) == 2 else None
+    return row is None or isinstance(row, ast.Dict | ast.DictComp | ast.Call)
+
+
+def test_each_of_many_threads_has_a_connection(tmp_path: Path) -> None:
+    """``serve --threads`` takes up to 64. SQLAlchemy's pool gives 15 connections, and then waits for half a minute."""
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    migrate.upgrade(database)
+    together = threading.Barrier(24)
+    seen: list[int] = []
+
+    def read() -> None:
+        with database.snapshot() as connection:
+            together.wait(20)
+            seen.append(database.generation(connection))
+
+    threads = [threading.Thread(target=read) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    database.close()
+    assert len(seen) == 24
 
 
 def test_a_thread_that_comes_new_to_a_database_in_memory_leaves_the_work_of_others_alone() -> None:

@@ -216,7 +216,7 @@ def test_a_turn_that_comes_at_the_end_of_the_patience_is_taken(database: Databas
 
     late.gate = EndsAsTheTurnComes()  # type: ignore[assignment]
     shared._wait(late)
-    shared._lead(late)
+    shared._lead()
     assert late.outcome() == "late"
     assert database.write(adds("next")) == "next"
     assert kept(path) == ["late", "next"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from world_handle import WorldHandle
 from rolecall.http import DroppedConnectionError
 from rolecall.inprocess import _Body, environ_of
 from rolecall.server.answers import ServedAnswer
+from rolecall.services.catalogue import all_operations, find, is_brief
 from rolecall.waits import LONG_WORK, Fetch, LongWork, Pause, Steps, wait_here
 from rolecall.web.aws import WAITS_KEY, Unfinished
 
@@ -35,6 +38,10 @@ def waits_of(world: WorldHandle, client: Any) -> list[Any]:
     return waits
 
 
+def names_of(waits: list[Any]) -> list[str]:
+    return [type(wait).__name__ for wait in waits]
+
+
 def test_a_call_that_reads_waits_for_nothing(world: WorldHandle) -> None:
     sts = world.client("sts")
     waits = waits_of(world, sts)
@@ -47,12 +54,73 @@ def test_calls_that_write_or_compute_for_long_go_on_elsewhere(world: WorldHandle
     iam = world.client("iam")
     waits = waits_of(world, iam)
     iam.create_user(UserName="someone")
-    assert waits == [LONG_WORK]
+    assert names_of(waits) == ["Write"]
+    waits.clear()
+    iam.create_login_profile(UserName="someone", Password="Correct-horse-7")
+    iam.update_login_profile(UserName="someone", Password="Correct-horse-8")
+    assert names_of(waits) == ["LongWork", "Write", "LongWork", "Write"]
+    waits.clear()
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     iam.simulate_custom_policy(PolicyInputList=[json.dumps(document)], ActionNames=["sts:GetCallerIdentity"])
-    assert waits == [LONG_WORK, LONG_WORK]
+    assert waits == [LONG_WORK]
     iam.list_users()
-    assert waits == [LONG_WORK, LONG_WORK]
+    assert waits == [LONG_WORK]
+
+
+BRIEF = {
+    "iam": ["CreateRole", "DeleteRole", "TagRole", "AttachRolePolicy", "PutUserPolicy", "CreateAccessKey"],
+    "chime-sdk-messaging": ["SendChannelMessage", "CreateChannel", "UpdateChannel"],
+    "organizations": ["AttachPolicy"],
+}
+NOT_BRIEF = {
+    "iam": [
+        "ChangePassword",
+        "CreateLoginProfile",
+        "UpdateLoginProfile",
+        "CreateVirtualMFADevice",
+        "CreateSAMLProvider",
+        "UploadServerCertificate",
+        "GenerateCredentialReport",
+        "GetRole",
+    ],
+    # What they delete may hold any number of messages and members.
+    "chime-sdk-identity": ["DeleteAppInstance"],
+    "chime-sdk-messaging": ["DeleteChannel", "BatchCreateChannelMembership"],
+    "rolesanywhere": ["CreateTrustAnchor", "UpdateCrl"],
+    "signin": ["CreateOAuth2Token"],
+}
+# Operations whose modules use slow functions, and which do not use them.
+WITHOUT_THEM = {
+    "DeleteLoginProfile",
+    "DeleteSAMLProvider",
+    "DeleteServerCertificate",
+    "DeleteSigningCertificate",
+    "DeleteSSHPublicKey",
+    "DeleteVirtualMFADevice",
+    # They change names and states.
+    "UpdateServerCertificate",
+    "UpdateSigningCertificate",
+    "UpdateSSHPublicKey",
+}
+
+
+@pytest.mark.parametrize(("names", "expected"), [(BRIEF, True), (NOT_BRIEF, False)], ids=["brief", "not brief"])
+def test_only_writes_of_few_rows_may_run_on_the_loop(names: dict[str, list[str]], expected: bool) -> None:
+    for service, operations in names.items():
+        for name in operations:
+            assert find(service, name) is not None
+            assert is_brief(service, name, ()) is expected, name
+
+
+def test_nothing_slow_runs_on_the_loop() -> None:
+    slow = re.compile(r"cryptography|segno|hashed|scrypt|on_demand|import_module")
+    found = [each for each in all_operations() if each.brief and each.writes]
+    assert len(found) > 200
+    texts = {each.place[0]: Path(each.place[0]).read_text() for each in found}
+    suspects = {each.name for each in found if slow.search(texts[each.place[0]])}
+    # Tags and names are texts.
+    suspects = {name for name in suspects if not name.startswith(("Tag", "Untag"))}
+    assert sorted(suspects) == sorted(WITHOUT_THEM)
 
 
 def test_a_second_factor_is_used_up_elsewhere(world: WorldHandle) -> None:
@@ -81,7 +149,7 @@ def test_a_dropped_connection_is_dropped_after_its_waits(world: WorldHandle) -> 
     world.application.sandbox.faults.add(kind="drop_answer", operation="CreateUser")
     with pytest.raises(DroppedConnectionError):
         iam.create_user(UserName="unanswered")
-    assert waits == [LONG_WORK]
+    assert names_of(waits) == ["Write"]
 
 
 def test_an_unfinished_call_is_no_answer(world: WorldHandle) -> None:

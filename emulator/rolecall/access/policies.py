@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from rolecall.access.entity_caches import EntityCache, EntityChanges
 from rolecall.caches import KEPT_POLICY_CHARACTERS, BoundedCache
 from rolecall.data import managed_policy, managed_policy_document
 from rolecall.policy import (
@@ -129,6 +130,18 @@ class _Last:
         self.organizations: BoundedCache[str, Membership] = BoundedCache(_GENERATION_LIMIT)
 
 
+class _Line:
+    """What the stores of a line of generations share; see ``entity_caches``."""
+
+    def __init__(self) -> None:
+        self.changes = EntityChanges()
+        self.authorities: EntityCache[tuple[str, str], Authority] = EntityCache(self.changes, _GENERATION_LIMIT)
+        self.trusts: EntityCache[str, Trust] = EntityCache(self.changes, _GENERATION_LIMIT)
+        self.organizations: EntityCache[str, Membership] = EntityCache(self.changes, _GENERATION_LIMIT)
+        # By what was read of all users and roles: how many have changed since.
+        self.changed_since_read: dict[str, int] = {}
+
+
 class PolicyStore:
     """The compiled policies of one generation, and answers that hold for it.
 
@@ -137,66 +150,70 @@ class PolicyStore:
     generation, so its owner compares the policies that it was made from: those that hold are the same objects.
     """
 
-    def __init__(self, generation: int) -> None:
+    def __init__(self, generation: int, before: PolicyStore | None = None, line: _Line | None = None) -> None:
         self.generation = generation
-        self._authorities: BoundedCache[tuple[str, str], Authority | None] = BoundedCache(_GENERATION_LIMIT)
-        self._trusts: BoundedCache[str, Trust | None] = BoundedCache(_GENERATION_LIMIT)
-        self._organizations: BoundedCache[str, Membership] = BoundedCache(_GENERATION_LIMIT)
+        self._line = line or _Line()
         self._absent_trusts: BoundedCache[str, bool] = BoundedCache(_GENERATION_LIMIT)
         self.resources: BoundedCache[tuple[object, ...], Any] = BoundedCache(_GENERATION_LIMIT)
         self.pages: BoundedCache[tuple[object, ...], Any] = BoundedCache(_PAGES_LIMIT)
-        self.lasting: BoundedCache[tuple[object, ...], Any] = BoundedCache(_LASTING_LIMIT)
-        self._last = _Last()
-        # By what was read of all users and roles: how many have changed since.
-        self._changed_since_read: dict[str, int] = {}
+        self.lasting: BoundedCache[tuple[object, ...], Any]
+        self._last: _Last
+        if before is None:
+            self.lasting, self._last = BoundedCache(_LASTING_LIMIT), _Last()
+        else:
+            self.lasting, self._last = before.lasting, before._last
 
-    def without(self, generation: int, changed: Collection[str]) -> PolicyStore:
-        """The store of a later generation, which differs by changes to these users and roles and by no others.
+    @property
+    def changes(self) -> EntityChanges:
+        """Which users, roles and access keys have changed in the line of generations that this store belongs to."""
+        return self._line.changes
 
-        Their policies go. So do answers, and the names of roles that did not exist.
+    def next(self, generation: int, changed: Collection[str]) -> PolicyStore:
+        """The store of a later generation, which differs by changes to these entities and by no others.
+
+        What was read of others holds on. Answers do not, nor do the names of roles that did not exist. One thread at a
+        time calls this, for the newest store.
         """
-        store = PolicyStore(generation)
-        store._authorities = self._authorities.without(lambda key, _: key[1] in changed)
-        store._trusts = self._trusts.without(lambda _, trust: trust is None or trust.role.entity.entity_id in changed)
-        store._organizations = self._organizations.without(lambda _, __: False)
-        store._last, store.lasting = self._last, self.lasting
-        store._changed_since_read = {what: n + len(changed) for what, n in list(self._changed_since_read.items())}
-        return store
+        line = self._line
+        if line.changes.is_full:
+            return self.after(generation)
+        line.changes.note(generation, changed)
+        for what in line.changed_since_read:
+            line.changed_since_read[what] += len(changed)
+        return PolicyStore(generation, self, line)
 
     def after(self, generation: int) -> PolicyStore:
         """The store of a later generation in which anything may differ. Everything is read again.
 
         Policies that turn out to be the same are the same objects as here, so they are not compiled again.
         """
-        store = PolicyStore(generation)
-        store._last, store.lasting = self._last, self.lasting
-        return store
+        return PolicyStore(generation, self)
 
     def user(self, connection: Connection, user_id: str) -> Authority | None:
         """A user's authority; None when the user is gone, or its account closed."""
-        known = self._authorities.get(("user", user_id))
+        known = self._line.authorities.get(("user", user_id), self.generation)
         if known is None:
             entity = gather.user(connection, user_id)
             if entity is None or self.membership(connection, entity.account_id).closed:
                 return None
             known = self._gathered(connection, entity, gather.user_documents(connection, user_id))
-            self._authorities.put(("user", user_id), known)
+            self._keep_authority(("user", user_id), known)
         return known
 
     def role(self, connection: Connection, role_id: str) -> Authority | None:
         """A role's authority; None when the role is gone, or its account closed."""
-        known = self._authorities.get(("role", role_id))
+        known = self._line.authorities.get(("role", role_id), self.generation)
         if known is None:
             entity = gather.role(connection, role_id)
             if entity is None or self.membership(connection, entity.account_id).closed:
                 return None
             known = self._gathered(connection, entity, gather.role_documents(connection, role_id))
-            self._authorities.put(("role", role_id), known)
+            self._keep_authority(("role", role_id), known)
         return known
 
     def root(self, connection: Connection, account_id: str) -> Authority | None:
         """The authority of an account's root user; None when there is no such account, or it is closed."""
-        known = self._authorities.get(("root", account_id))
+        known = self._line.authorities.get(("root", account_id), self.generation)
         if known is None:
             if not gather.account_exists(connection, account_id):
                 return None
@@ -204,12 +221,12 @@ class PolicyStore:
             if member.closed:
                 return None
             known = Authority(None, None, None, member.scps, member.organization_id, member.path)
-            self._authorities.put(("root", account_id), known)
+            self._keep_authority(("root", account_id), known)
         return known
 
     def trust(self, connection: Connection, role_arn: str) -> Trust | None:
         """The role that an ARN names, with its trust policy; None when there is no such role."""
-        known = self._trusts.get(role_arn)
+        known = self._line.trusts.get(role_arn, self.generation)
         if known is None:
             if self._absent_trusts.get(role_arn):
                 return None
@@ -226,7 +243,7 @@ class PolicyStore:
             return
         for role_arn, role in gather.trusted_roles(connection, _GENERATION_LIMIT):
             membership = self.membership(connection, role.entity.account_id)
-            if self._trusts.get(role_arn) is None and not membership.closed:
+            if self._line.trusts.get(role_arn, self.generation) is None and not membership.closed:
                 self._trust(connection, role_arn, role)
 
     def read_authorities(self, connection: Connection) -> None:
@@ -235,15 +252,20 @@ class PolicyStore:
             return
         for entity, documents in gather.all_principals(connection, _GENERATION_LIMIT // 2):
             key = (entity.kind, entity.entity_id)
-            if self._authorities.get(key) is None and not self.membership(connection, entity.account_id).closed:
-                self._authorities.put(key, self._gathered(connection, entity, documents))
+            known = self._line.authorities.get(key, self.generation)
+            if known is None and not self.membership(connection, entity.account_id).closed:
+                self._keep_authority(key, self._gathered(connection, entity, documents))
 
     def _is_read(self, what: str) -> bool:
         """Whether nearly all of it is remembered. If not, it counts as read from now on."""
-        if self._changed_since_read.get(what, _FEW_CHANGED + 1) <= _FEW_CHANGED:
+        changed_since_read = self._line.changed_since_read
+        if changed_since_read.get(what, _FEW_CHANGED + 1) <= _FEW_CHANGED:
             return True
-        self._changed_since_read[what] = 0
+        changed_since_read[what] = 0
         return False
+
+    def _keep_authority(self, key: tuple[str, str], authority: Authority) -> None:
+        self._line.authorities.put(key, authority, self.generation, (key[1],))
 
     def _trust(self, connection: Connection, role_arn: str, role: TrustedRole) -> Trust:
         membership = self.membership(connection, role.entity.account_id)
@@ -253,7 +275,7 @@ class PolicyStore:
             compiled = compile_policies([policy], PolicyKind.TRUST, principal_ids=role.trust_principal_ids)
             known = Trust(role, compiled, membership)
             self._last.trusts.put(role_arn, known)
-        self._trusts.put(role_arn, known)
+        self._line.trusts.put(role_arn, known, self.generation, (role.entity.entity_id,))
         return known
 
     def session(
@@ -306,7 +328,7 @@ class PolicyStore:
 
     def membership(self, connection: Connection, account_id: str) -> Membership:
         """The organization that an account belongs to; an empty membership for an account without one."""
-        known = self._organizations.get(account_id)
+        known = self._line.organizations.get(account_id, self.generation)
         if known is None:
             organization = gather.organization_of(connection, account_id)
             known = _NO_ORGANIZATION
@@ -321,7 +343,8 @@ class PolicyStore:
                     known = before
                 else:
                     self._last.organizations.put(account_id, known)
-            self._organizations.put(account_id, known)
+            # A change of an organization ends the line.
+            self._line.organizations.put(account_id, known, self.generation, ())
         return known
 
 

@@ -38,7 +38,7 @@ from rolecall.identities import Identity, IdentityStore
 from rolecall.policy import Decision
 from rolecall.printable import printable
 from rolecall.sandbox import Sandbox
-from rolecall.services.catalogue import find, takes_long
+from rolecall.services.catalogue import find, is_brief, takes_long
 from rolecall.services.registry import (
     Answer,
     Call,
@@ -51,7 +51,7 @@ from rolecall.sessions.issuer_keys import KeysWantedError
 from rolecall.signing import Signature, check_scope, check_unread_signature, read_signature
 from rolecall.storage.engine import database_failure
 from rolecall.storage.problems import SnapshotMovedError
-from rolecall.waits import LONG_WORK, Fetch, Pause, Steps, wait_here
+from rolecall.waits import LONG_WORK, Fetch, Pause, Steps, wait_here, written
 from rolecall.wire import (
     Target,
     Unserved,
@@ -105,7 +105,7 @@ class Gateway:
             failure = unexpected(received.request_id, error)
         else:
             rules = self._generations.faults
-            if rules is not None or takes_long(target.service.name, target.operation.name, target.inputs):
+            if rules is not None or self._takes_long(target):
                 yield LONG_WORK
             return received.request_id, (yield from self._answer(received, target, signature))
         return received.request_id, self._answer_unmatched(received, service or claimed_service(request), failure)
@@ -154,8 +154,8 @@ class Gateway:
                 decisions = authorise(call, registered, parameters, request, identity)
                 answer = read_answer(call, registered, target, parameters)
             if registered.writes:
-                written = self._database.write(partial(write_answer, call, registered, parameters, answer))
-                answer = unless_refused(written)
+                outcome = self._database.write(partial(write_answer, call, registered, parameters, answer))
+                answer = unless_refused(outcome)
         except AwsError as error:
             failure = error
         except Exception as error:
@@ -255,7 +255,8 @@ class Gateway:
                     decisions = authorise(call, registered, parameters, request, identity)
                     answer = read_answer(call, registered, target, parameters)
             if registered is not None and registered.writes:
-                answer = self._database.write(partial(write_answer, call, registered, parameters, answer))
+                work = partial(write_answer, call, registered, parameters, answer)
+                answer = yield from written(self._database, work)
             encoded = encode_answer(target.operation, unless_refused(answer), request, request_id)
         except KeysWantedError as wanted:
             # Only now, outside the snapshot: an issuer may be slow. The result is cached, so the repetition ends.
@@ -280,6 +281,15 @@ class Gateway:
         if struck.drops:
             raise DroppedConnectionError
         return encoded
+
+    def _takes_long(self, target: Target) -> bool:
+        """Whether the call should go on in another thread because of what it does."""
+        service, operation = target.service.name, target.operation.name
+        if not takes_long(service, operation, target.inputs):
+            return False
+        database = self._database
+        waits_here = database.shared is None and not database.in_memory
+        return waits_here or not is_brief(service, operation, target.inputs)
 
     def _purpose(self, target: Target, known: Struck | None) -> str:
         """What the snapshot of a call is for. Empty where the call must not start again because of other writers.

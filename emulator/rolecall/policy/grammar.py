@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from msgspec.structs import replace
 
+from rolecall.caches import remembered
 from rolecall.policy.document import (
     VERSION_WITH_VARIABLES,
     VERSION_WITHOUT_VARIABLES,
@@ -127,6 +128,7 @@ def _read(text: str, kind: PolicyKind) -> tuple[Policy, list[str]]:
     return Policy(kind, text, str(version), identifier, tuple(statements)), effects
 
 
+@remembered(1024)
 def document_size(text: str) -> int:
     """Characters of a document that count against IAM's quotas: all except white space outside strings."""
     size = 0

@@ -46,15 +46,15 @@ class Generations:
             return self._read(connection, generation)
         if identities.generation == generation:
             return identities
-        changed = self._database.changed_between(identities.generation, generation)
-        if changed is None:
-            return self._read(connection, generation)
-        # Settings, clock and fault rules belong to no entity, so they are the same.
-        carried = identities.without(generation, changed)
         with self._taking_over:
-            if self._identities is identities:
-                self._identities = carried
-        return carried
+            # One step after the other, so that each of the changes is noted once and in order.
+            newest = self._identities or identities
+            changed = self._database.changed_between(newest.generation, generation)
+            if changed is not None:
+                # Settings, clock and fault rules belong to no entity, so they are the same.
+                self._identities = newest.next(generation, changed) if newest.generation != generation else newest
+                return self._identities
+        return self._read(connection, generation)
 
     def _read(self, connection: Connection, generation: int) -> IdentityStore:
         identities = read_identities(connection, generation, self._identities)

@@ -19,9 +19,10 @@ from typing import Any
 from rolecall.http import DroppedConnectionError
 from rolecall.server.answers import ServedAnswer, dropped_answer, failed_answer
 from rolecall.server.connection import Connection, Phase
+from rolecall.server.posted_writes import PostedWrites
 from rolecall.server.requests import Environ
 from rolecall.settings import DEFAULT_RECEIVE_SECONDS
-from rolecall.waits import Fetch, Pause
+from rolecall.waits import Fetch, Pause, Write
 from rolecall.web.application import RolecallApplication
 from rolecall.web.aws import BODY_KEY, PROBLEM_KEY, WAITS_KEY, Unfinished, WsgiApplication
 from rolecall.web.streamed import STREAM_KEY
@@ -85,6 +86,7 @@ class Front:
         self._calls = ThreadPoolExecutor(threads, "rolecall-call")
         self._pages = ThreadPoolExecutor(_PAGE_THREADS, "rolecall-page")
         self._fetches = ThreadPoolExecutor(_FETCHING_THREADS, "rolecall-fetch")
+        self._writes = PostedWrites(self._loop)
         self._check_seconds = min(1.0, receive_seconds / 4)
         self._loop.call_later(self._check_seconds, self._end_late_phases)
 
@@ -235,6 +237,22 @@ class Front:
                 return
             self._fetching[wait.source] = [(connection, answer, call)]
             self._fetches.submit(self._fetch, wait)
+        elif isinstance(wait, Write):
+            self._write(connection, answer, call, wait)
+        else:
+            self._in_thread(self._calls, connection, answer, call.go_on)
+
+    def _write(self, connection: Connection, answer: ServedAnswer, call: Unfinished, write: Write[Any]) -> None:
+        def written(outcome: Callable[[], Any]) -> None:
+            write.outcome = outcome
+            self._go_on(connection, answer, call)
+
+        shared = write.database.shared
+        if shared is not None:
+            self._writes.add(shared, write.work, written)
+        elif write.database.in_memory:
+            # There is no disk to wait for.
+            self._go_on(connection, answer, call)
         else:
             self._in_thread(self._calls, connection, answer, call.go_on)
 
@@ -256,6 +274,9 @@ class Front:
     ) -> None:
         def run() -> None:
             body = _attempt(work, *arguments)
+            while isinstance(body, Unfinished) and isinstance(body.wait, Write):
+                # This thread may wait for the database.
+                body = _attempt(body.go_on)
             self._from_thread(self._finish, connection, answer, body)
 
         pool.submit(run)
@@ -300,6 +321,7 @@ class Front:
             await asyncio.sleep(0.01)
         for connection in list(self._phases):
             connection.abort()
+        self._writes.stop()
         for pool in (self._calls, self._pages, self._fetches):
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -175,6 +175,11 @@ def takes_long(service: str, name: str, inputs: Iterable[str]) -> bool:
     return registry.takes_long(service, name, inputs)
 
 
+def is_brief(service: str, name: str, inputs: Iterable[str]) -> bool:
+    """Of a call that writes: see :func:`registry.is_brief`."""
+    return registry.is_brief(service, name, inputs)
+
+
 def all_operations() -> list[RegisteredOperation]:
     """Every operation of every family."""
     for service in SERVICE_RECORDS:

@@ -20,6 +20,7 @@ from rolecall.errors import AwsError
 from rolecall.ids import Identifiers
 from rolecall.principals import Caller
 from rolecall.reprs import repr_without
+from rolecall.service_records import SERVICE_RECORDS
 from rolecall.sessions.credentials import OpenedSession
 from rolecall.sessions.flaws import FLAWLESS, Flaw
 from rolecall.sessions.issuer_keys import IssuerKeys
@@ -183,6 +184,8 @@ class RegisteredOperation(Struct, frozen=True, eq=False):
     proof: Proof | None = None
     second_factor: SecondFactor | None = None
     prepare: Prepare | None = None
+    # See :func:`is_brief`.
+    brief: bool = False
 
 
 _READING_PREFIXES = ("Get", "List", "Describe", "Search", "Simulate")
@@ -196,6 +199,21 @@ _LONG_PREFIXES = (
     "GetOrganizationsAccessReport",
     "GetServiceLastAccessedDetails",
     "ListPoliciesGrantingServiceAccess",
+)
+# Operations that write to one resource and to a few rows that belong to it. Deleting a resource may take everything
+# that is inside of it along, except where it must be empty.
+_BRIEF_PREFIXES = (
+    "Add",
+    "Attach",
+    "Create",
+    "Detach",
+    "Put",
+    "Remove",
+    "SendChannelMessage",
+    "Set",
+    "Tag",
+    "Untag",
+    "Update",
 )
 _operations: dict[tuple[str, str], RegisteredOperation] = {}
 # Services whose family is loaded. A service is added last, so that no thread finds a part of what bears on a call. The
@@ -223,6 +241,7 @@ def operation(
     proof: Proof | None = None,
     second_factor: SecondFactor | None = None,
     prepare: Prepare | None = None,
+    slow: bool = False,
     verb: str = "",
     place: tuple[str, int] | None = None,
 ) -> Callable[[_Registered], _Registered]:
@@ -234,6 +253,7 @@ def operation(
     nothing, or KeysWantedError when it needs keys first. ``second_factor`` is a proof besides the signature.
     ``prepare`` is for an operation that writes. It does the long work, such as reading the decision log, in the
     snapshot in which the caller was authorised. So the transaction holds up no other call. It may raise AwsError.
+    ``slow``: the function computes for milliseconds, or loads a large library, as for passwords and certificates.
     ``writes`` defaults to False for Get, List, Describe, Search and Simulate, else True. ``verb`` and
     ``place`` are for services/verbs.py: its functions accept every member of the model, and their place is the line
     that declares them.
@@ -254,12 +274,18 @@ def operation(
             proof=proof,
             second_factor=second_factor,
             prepare=prepare,
+            brief=not slow and prepare is None and _changes_few_rows(service, name),
             verb=verb,
             place=place or _place_of(function),
         )
         return function
 
     return register
+
+
+def _changes_few_rows(service: str, name: str) -> bool:
+    deletes = name.startswith("Delete") and SERVICE_RECORDS[service].deletes_empty_only
+    return deletes or name.startswith(_BRIEF_PREFIXES)
 
 
 def takes_long(service: str, name: str, inputs: Iterable[str]) -> bool:
@@ -273,6 +299,18 @@ def takes_long(service: str, name: str, inputs: Iterable[str]) -> bool:
     factor = registered.second_factor
     proves = factor is not None and not factor.parameters.isdisjoint(inputs)
     return registered.writes or proves or name.startswith(_LONG_PREFIXES)
+
+
+def is_brief(service: str, name: str, inputs: Iterable[str]) -> bool:
+    """Whether a call that writes changes few rows and computes for no longer than a call that reads.
+
+    Such a call may run where it holds up others for as long as it computes. It must not wait for the disk there.
+    """
+    registered = find(service, name)
+    if registered is None or not registered.brief:
+        return False
+    factor = registered.second_factor
+    return factor is None or factor.parameters.isdisjoint(inputs)
 
 
 def find(service: str, name: str) -> RegisteredOperation | None:

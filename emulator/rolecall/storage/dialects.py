@@ -13,13 +13,13 @@ from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Connection, Engine, Select, Table, Update
+from sqlalchemy import Connection, Delete, Engine, Select, Table, Update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from rolecall.storage.kept_reads import KeptReads, View
 from rolecall.storage.opened_files import OpenedFiles
-from rolecall.storage.shared_writes import SharedWrites
+from rolecall.storage.shared_writes import SharedWrites, Transaction
 
 # One module for each database, by the name that SQLAlchemy gives it.
 _MODULES = {"sqlite": "rolecall.storage.sqlite_dialect", "postgresql": "rolecall.storage.postgresql_dialect"}
@@ -44,10 +44,10 @@ class FormInsert(Protocol):
 
 
 class FormUpdate(Protocol):
-    """An update in the form of one database."""
+    """An update or delete in the form of one database."""
 
-    def execute(self, connection: Connection, values: Sequence[Any]) -> None:
-        """Change the rows."""
+    def execute(self, connection: Connection, values: Sequence[Any]) -> int:
+        """Change the rows, and return their number."""
 
 
 class Readers(Protocol):
@@ -73,6 +73,10 @@ class Dialect(Protocol):
     gains_together: bool
     # Whether connections for writing stay open, with the transactions of :meth:`transaction`.
     holds_writers: bool
+    # Whether a transaction must lock the rows that it counts, because others write at the same time.
+    locks_rows: bool
+    # Whether a statement that a constraint refuses is undone alone, and the transaction goes on.
+    undoes_statements: bool
 
     def is_in_memory(self, url: URL) -> bool:
         """Whether the database disappears when it is closed."""
@@ -95,8 +99,16 @@ class Dialect(Protocol):
     def transaction(self, connection: Connection) -> AbstractContextManager[Any]:
         """A transaction for writing as :meth:`begin` begins it: committed, or undone when the block raises."""
 
-    def shared_writes(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> SharedWrites | None:
-        """How threads write in transactions of :meth:`Database.transaction` together; None if each has its own."""
+    def be_impatient(self, connection: Connection) -> None:
+        """Let :meth:`begin` raise DatabaseError, instead of waiting, while another writer is at work."""
+
+    def shared_writes(
+        self, transaction: Callable[[], Transaction], at_once: Callable[[], Transaction]
+    ) -> SharedWrites | None:
+        """How threads write in transactions of :meth:`Database.transaction` together; None if each has its own.
+
+        ``at_once`` gives a transaction on an impatient connection.
+        """
 
     def raise_generation(self, connection: Connection) -> int:
         """Raise the generation, in the connection's transaction. Returns the new one."""
@@ -125,8 +137,8 @@ class Dialect(Protocol):
     def insert(self, table: Table, columns: tuple[str, ...]) -> FormInsert:
         """An insert of rows with all these columns, compiled once. Raises ValueError as :meth:`select`."""
 
-    def update(self, statement: Update, table: Table, names: tuple[str, ...]) -> FormUpdate:
-        """The update of a table, compiled once."""
+    def update(self, statement: Update | Delete, table: Table, names: tuple[str, ...]) -> FormUpdate:
+        """The update or delete of a table, compiled once."""
 
     def may_retry(self, error: Exception) -> bool:
         """Whether the transaction failed only because of others at the same time, so that it may be run again."""

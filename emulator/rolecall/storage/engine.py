@@ -18,11 +18,12 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
-from rolecall.caches import BoundedCache
-from rolecall.storage.changes import EVERYONE, RIGHTS_CHANGED, note_rows, note_write
+from rolecall.storage.changes import note_rows, note_write
 from rolecall.storage.dialects import dialect_named, parsed_url
-from rolecall.storage.kept_reads import PARTS_CHANGED, VIEW, KeptReads, View
+from rolecall.storage.kept_reads import VIEW, KeptReads, View
 from rolecall.storage.opened_files import LostFileError, OpenedFiles
+from rolecall.storage.shared_writes import SharedWrites
+from rolecall.storage.transactions import MadeChanges, Transaction
 
 # The errors that other rooms catch, so that they need not know SQLAlchemy. Some code uses SQLite's driver directly, and
 # then the driver's own errors come.
@@ -36,8 +37,6 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 WRITE_ATTEMPTS = 5
 # A thread that still reads with its connection after this time keeps it.
 _CLOSING_SECONDS = 5.0
-# So many changes of rights by this process are remembered one by one.
-_REMEMBERED_CHANGES = 64
 
 _Result = TypeVar("_Result")
 
@@ -152,13 +151,14 @@ class Database:
         self._kept = KeptReads()
         self._readers = _Readers(reading, self._turn, self._view)
         # A database in memory waits for no disk.
-        self._shared = None if self.in_memory else self._dialect.shared_writes(self._writing)
+        self._shared = None if self.in_memory else self._dialect.shared_writes(self._writing, self._writing_at_once)
         # Connections for writing that no thread uses now, if this database keeps them open.
         self._idle_writers: list[Connection] = []
+        self._impatient_writers: list[Connection] = []
         self._held_writers = self._writers.execution_options(isolation_level="AUTOCOMMIT")
-        self._let_go = weakref.finalize(self, _let_go, engine, self._readers.all, self._idle_writers, self._turn)
-        # By generation: the entities whose rights changed with it, where this process made the change.
-        self._changes: BoundedCache[int, frozenset[str]] = BoundedCache(_REMEMBERED_CHANGES)
+        idle = (self._idle_writers, self._impatient_writers)
+        self._let_go = weakref.finalize(self, _let_go, engine, self._readers.all, idle, self._turn)
+        self._made = MadeChanges()
 
     def sibling(self) -> Database:
         """Another, empty database in memory. Both share compiled statements and nothing else."""
@@ -213,27 +213,25 @@ class Database:
                     raise
         raise AssertionError("the loop returns or raises")
 
+    @property
+    def shared(self) -> SharedWrites | None:
+        """How writes of this process share transactions; None on a database that needs no such thing."""
+        return self._shared
+
     def transaction(self) -> AbstractContextManager[Connection]:
         """A connection for writing. Committed when the block ends, rolled back when it raises."""
-        return self._noting(self._pooled)
+        return self._noting(self._pooled())
 
-    def _writing(self) -> AbstractContextManager[Connection]:
+    def _writing(self) -> Transaction:
         """As :meth:`transaction`, faster. SQLAlchemy does not know of the transaction, so migrations cannot use it."""
-        return self._noting(self._held if self._dialect.holds_writers else self._pooled)
+        return self._noting(self._held(self._idle_writers) if self._dialect.holds_writers else self._pooled())
 
-    @contextmanager
-    def _noting(self, begun: Callable[[], AbstractContextManager[Connection]]) -> Iterator[Connection]:
-        with self._turn or nullcontext(), begun() as connection, self._noted(connection) as (changed, parts):
-            yield connection
-            raised = self._dialect.raise_generation(connection) if changed else 0
-            raised_reads = self._dialect.raise_reads(connection) if parts and connection.info.get(VIEW) else 0
-            # A change is acknowledged only when it is in the file that the next process will find.
-            self._files.check()
-        # Committed, so these generations differ from those before by these changes and no others.
-        if changed and EVERYONE not in changed:
-            self._changes.put(raised, frozenset(changed))
-        if raised_reads:
-            self._kept.changed(raised_reads, parts)
+    def _writing_at_once(self) -> Transaction:
+        """As :meth:`_writing`. Entering it raises DatabaseError, instead of waiting, while another process writes."""
+        return self._noting(self._held(self._impatient_writers, is_patient=False))
+
+    def _noting(self, begun: AbstractContextManager[Connection]) -> Transaction:
+        return Transaction(begun, self._dialect, self._files, self._made, self._kept, self._turn)
 
     @contextmanager
     def _pooled(self) -> Iterator[Connection]:
@@ -242,36 +240,19 @@ class Database:
             yield connection
 
     @contextmanager
-    def _held(self) -> Iterator[Connection]:
+    def _held(self, idle: list[Connection], *, is_patient: bool = True) -> Iterator[Connection]:
         """A connection that stays open, in a transaction of the driver."""
         try:
-            connection = self._idle_writers.pop()
+            connection = idle.pop()
         except IndexError:
             connection = self._held_writers.connect()
+            if not is_patient:
+                self._dialect.be_impatient(connection)
         try:
             with self._dialect.transaction(connection):
                 yield connection
         finally:
-            self._idle_writers.append(connection)
-
-    @contextmanager
-    def _noted(self, connection: Connection) -> Iterator[tuple[set[str], set[str]]]:
-        """What the transaction changes: entities, and parts of resources. It may use what was kept until it writes."""
-        info = connection.info
-        changed = info[RIGHTS_CHANGED] = set[str]()
-        parts = info[PARTS_CHANGED] = set[str]()
-        # A database in memory reads and writes over one connection.
-        before, own = info.get(VIEW), self._view(connection)
-        if own is not None:
-            info[VIEW] = own
-            own.open()
-        try:
-            yield changed, parts
-        finally:
-            if before is not None:
-                info[VIEW] = before
-            else:
-                info.pop(VIEW, None)
+            idle.append(connection)
 
     def _view(self, connection: Connection) -> View | None:
         return self._dialect.view(connection, self._kept)
@@ -309,15 +290,7 @@ class Database:
 
         None when anyone's may have: another process has changed something, or a change was not about entities.
         """
-        changed: set[str] = set()
-        if not before <= after <= before + _REMEMBERED_CHANGES:
-            return None
-        for generation in range(before + 1, after + 1):
-            known = self._changes.get(generation)
-            if known is None:
-                return None
-            changed |= known
-        return frozenset(changed)
+        return self._made.between(before, after)
 
     def checkpoint(self) -> None:
         """Write everything into the database's own file, so that a copy of this file is complete. For a clean stop.
@@ -333,14 +306,14 @@ class Database:
 
     def close(self) -> None:
         self._readers.forget()
-        _let_go(self._engine, self._readers.all, self._idle_writers, self._turn)
+        _let_go(self._engine, self._readers.all, (self._idle_writers, self._impatient_writers), self._turn)
         self._files.forget()
 
 
 def _let_go(
     engine: Engine,
     readers: dict[Connection, tuple[weakref.ref[threading.Thread], threading.RLock]],
-    idle_writers: list[Connection],
+    idle_writers: Sequence[list[Connection]],
     only: threading.RLock | None,
 ) -> None:
     """Close all connections, also of threads that have ended or do not use theirs any more.
@@ -355,8 +328,9 @@ def _let_go(
                     reader.close()
             finally:
                 turn.release()
-    while idle_writers:
-        idle_writers.pop().close()
+    for idle in idle_writers:
+        while idle:
+            idle.pop().close()
     if only is None:
         engine.dispose()
     elif only.acquire(timeout=_CLOSING_SECONDS):

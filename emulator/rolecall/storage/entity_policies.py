@@ -12,21 +12,19 @@ from typing import Any, Literal
 from msgspec import Struct
 from sqlalchemy import (
     Connection,
-    Delete,
-    Insert,
     Select,
     Table,
-    Update,
     bindparam,
     delete,
     func,
-    insert,
     select,
     update,
 )
 
 from rolecall.storage import tables as t
-from rolecall.storage.changes import CHANGES_ALONE
+from rolecall.storage.changes import CHANGES_BOUND
+from rolecall.storage.dialects import dialect_of
+from rolecall.storage.prepared import PreparedInsert, PreparedSelect, PreparedUpdate
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
 EntityKind = Literal["user", "group", "role"]
@@ -56,15 +54,15 @@ class _PolicyStatements(Struct, frozen=True):
     """The statements for one kind's tables, built once."""
 
     lock_owner: Select[Any]
-    select_attached: Select[Any]
-    insert_attached: Insert
-    delete_attached: Delete
-    select_names: Select[Any]
-    select_documents: Select[Any]
-    select_document: Select[Any]
-    insert_document: Insert
-    update_document: Update
-    delete_document: Delete
+    select_attached: PreparedSelect
+    insert_attached: PreparedInsert
+    delete_attached: PreparedUpdate
+    select_names: PreparedSelect
+    select_documents: PreparedSelect
+    select_document: PreparedSelect
+    insert_document: PreparedInsert
+    update_document: PreparedUpdate
+    delete_document: PreparedUpdate
 
 
 def _statements(tables: KindTables) -> _PolicyStatements:
@@ -73,17 +71,27 @@ def _statements(tables: KindTables) -> _PolicyStatements:
     of_inline = inline.c[tables.owner] == bindparam("owner")
     named = (of_inline, inline.c.name == bindparam("policy_name"))
     owner_column = tables.owners.c[tables.owner]
+    detached = delete(attached).where(of_attached, attached.c.policy_arn == bindparam("arn"))
+    changed = update(inline).where(*named).values(document=bindparam("new_document"))
+    documents = select(inline.c.name, inline.c.document).where(of_inline).order_by(inline.c.name)
+    alone = {CHANGES_BOUND: "owner"}
     return _PolicyStatements(
         lock_owner=select(owner_column).where(owner_column == bindparam("owner")).with_for_update(),
-        select_attached=select(attached.c.policy_arn).where(of_attached).order_by(attached.c.policy_arn),
-        insert_attached=insert(attached),
-        delete_attached=delete(attached).where(of_attached, attached.c.policy_arn == bindparam("arn")),
-        select_names=select(inline.c.name).where(of_inline).order_by(inline.c.name),
-        select_documents=select(inline.c.name, inline.c.document).where(of_inline).order_by(inline.c.name),
-        select_document=select(inline.c.document).where(*named),
-        insert_document=insert(inline),
-        update_document=update(inline).where(*named),
-        delete_document=delete(inline).where(*named),
+        select_attached=PreparedSelect(
+            select(attached.c.policy_arn).where(of_attached).order_by(attached.c.policy_arn), "owner"
+        ),
+        insert_attached=PreparedInsert(attached),
+        delete_attached=PreparedUpdate(detached.execution_options(**alone), attached, "owner", "arn"),
+        select_names=PreparedSelect(select(inline.c.name).where(of_inline).order_by(inline.c.name), "owner"),
+        select_documents=PreparedSelect(documents, "owner"),
+        select_document=PreparedSelect(select(inline.c.document).where(*named), "owner", "policy_name"),
+        insert_document=PreparedInsert(inline),
+        update_document=PreparedUpdate(
+            changed.execution_options(**alone), inline, "owner", "policy_name", "new_document"
+        ),
+        delete_document=PreparedUpdate(
+            delete(inline).where(*named).execution_options(**alone), inline, "owner", "policy_name"
+        ),
     )
 
 
@@ -92,12 +100,13 @@ _STATEMENTS = {kind: _statements(tables) for kind, tables in KIND_TABLES.items()
 
 def lock_entity(connection: Connection, kind: EntityKind, owner_id: str) -> None:
     """Lock the entity before its policies are counted for a quota. Other writers wait, if several may write."""
-    connection.execute(_STATEMENTS[kind].lock_owner, {"owner": owner_id})
+    if dialect_of(connection).locks_rows:
+        connection.execute(_STATEMENTS[kind].lock_owner, {"owner": owner_id})
 
 
 def attached_arns(connection: Connection, kind: EntityKind, owner_id: str) -> list[str]:
     """ARNs of the managed policies attached to an entity, sorted."""
-    return list(connection.execute(_STATEMENTS[kind].select_attached, {"owner": owner_id}).scalars())
+    return [row[0] for row in _STATEMENTS[kind].select_attached.all(connection, owner_id)]
 
 
 def attach_policy(
@@ -114,46 +123,41 @@ def attach_policy(
         "attached_at_seconds": now_seconds,
     }
     with problem_for_conflict(connection, AlreadyThere(policy_arn)):
-        connection.execute(_STATEMENTS[kind].insert_attached, values)
+        _STATEMENTS[kind].insert_attached.execute(connection, [values])
 
 
 def detach_policy(connection: Connection, kind: EntityKind, owner_id: str, policy_arn: str) -> bool:
     """Detach a managed policy. False when it was not attached."""
-    statement = _STATEMENTS[kind].delete_attached.execution_options(**{CHANGES_ALONE: owner_id})
-    return connection.execute(statement, {"owner": owner_id, "arn": policy_arn}).rowcount > 0
+    return _STATEMENTS[kind].delete_attached.execute(connection, owner_id, policy_arn) > 0
 
 
 def inline_names(connection: Connection, kind: EntityKind, owner_id: str) -> list[str]:
     """Names of an entity's inline policies, sorted."""
-    return list(connection.execute(_STATEMENTS[kind].select_names, {"owner": owner_id}).scalars())
+    return [row[0] for row in _STATEMENTS[kind].select_names.all(connection, owner_id)]
 
 
 def inline_documents(connection: Connection, kind: EntityKind, owner_id: str) -> dict[str, str]:
     """An entity's inline policies: documents by name."""
-    rows = connection.execute(_STATEMENTS[kind].select_documents, {"owner": owner_id})
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: row[1] for row in _STATEMENTS[kind].select_documents.all(connection, owner_id)}
 
 
 def inline_document(connection: Connection, kind: EntityKind, owner_id: str, name: str) -> str | None:
     """One inline policy's document; None when there is no policy with that name."""
-    found = connection.execute(_STATEMENTS[kind].select_document, {"owner": owner_id, "policy_name": name}).scalar()
-    return None if found is None else str(found)
+    row = _STATEMENTS[kind].select_document.first(connection, owner_id, name)
+    return None if row is None else str(row[0])
 
 
 def put_inline(connection: Connection, kind: EntityKind, owner_id: str, name: str, document: str) -> None:
     """Add an inline policy, or replace the document of the policy with that name."""
     statements = _STATEMENTS[kind]
-    key = {"owner": owner_id, "policy_name": name}
-    change = statements.update_document.values(document=document).execution_options(**{CHANGES_ALONE: owner_id})
-    if connection.execute(change, key).rowcount == 0:
+    if not statements.update_document.execute(connection, owner_id, name, document):
         values = {KIND_TABLES[kind].owner: owner_id, "name": name, "document": document}
-        connection.execute(statements.insert_document, values)
+        statements.insert_document.execute(connection, [values])
 
 
 def remove_inline(connection: Connection, kind: EntityKind, owner_id: str, name: str) -> bool:
     """Delete an inline policy. False when there was no policy with that name."""
-    statement = _STATEMENTS[kind].delete_document.execution_options(**{CHANGES_ALONE: owner_id})
-    return connection.execute(statement, {"owner": owner_id, "policy_name": name}).rowcount > 0
+    return _STATEMENTS[kind].delete_document.execute(connection, owner_id, name) > 0
 
 
 class PolicyUser(Struct, frozen=True):

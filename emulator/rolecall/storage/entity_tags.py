@@ -13,11 +13,11 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import Connection, Delete, Select, Table, bindparam, delete, select
+from sqlalchemy import Connection, Select, Table, bindparam, delete, select
 
 from rolecall.storage import tables as t
-from rolecall.storage.changes import CHANGES_ALONE
-from rolecall.storage.prepared import PreparedInsert, PreparedSelect
+from rolecall.storage.changes import CHANGES_BOUND
+from rolecall.storage.prepared import PreparedInsert, PreparedSelect, PreparedUpdate
 
 TaggedKind = Literal[
     "user",
@@ -37,7 +37,7 @@ class _TagStatements(Struct, frozen=True):
 
     select_all: PreparedSelect
     select_everything: Select[Any]
-    delete_one: Delete
+    delete_one: PreparedUpdate
     insert: PreparedInsert
     owner: str
     case_sensitive: bool
@@ -53,7 +53,14 @@ def _statements(table: Table, owner: str, *, case_sensitive: bool) -> _TagStatem
             select(table.c.key, table.c.value).where(of_owner).order_by(table.c.key_key), "owner"
         ),
         select_everything=select(table.c[owner], table.c.key, table.c.value).order_by(table.c.key_key),
-        delete_one=delete(table).where(of_owner, table.c.key_key == bindparam("removed")),
+        delete_one=PreparedUpdate(
+            delete(table)
+            .where(of_owner, table.c.key_key == bindparam("removed"))
+            .execution_options(**{CHANGES_BOUND: "owner"}),
+            table,
+            "owner",
+            "removed",
+        ),
         insert=PreparedInsert(table),
         owner=owner,
         case_sensitive=case_sensitive,
@@ -105,9 +112,9 @@ def put_tags(connection: Connection, kind: TaggedKind, owner_id: str, tags: Iter
         {statements.owner: owner_id, "key_key": statements.key_key(key), "key": key, "value": value}
         for key, value in tags
     ]
-    replaced = [{"owner": owner_id, "removed": row["key_key"]} for row in rows if row["key_key"] in present]
-    if replaced:
-        connection.execute(statements.delete_one.execution_options(**{CHANGES_ALONE: owner_id}), replaced)
+    for row in rows:
+        if row["key_key"] in present:
+            statements.delete_one.execute(connection, owner_id, row["key_key"])
     if rows:
         statements.insert.execute(connection, rows)
 
@@ -115,9 +122,8 @@ def put_tags(connection: Connection, kind: TaggedKind, owner_id: str, tags: Iter
 def remove_tags(connection: Connection, kind: TaggedKind, owner_id: str, keys: Iterable[str]) -> None:
     """Remove the tags with these keys. A key that is not there is no error."""
     statements = _KINDS[kind]
-    rows = [{"owner": owner_id, "removed": statements.key_key(key)} for key in keys]
-    if rows:
-        connection.execute(statements.delete_one.execution_options(**{CHANGES_ALONE: owner_id}), rows)
+    for key in keys:
+        statements.delete_one.execute(connection, owner_id, statements.key_key(key))
 
 
 def new_tag_count(connection: Connection, kind: TaggedKind, owner_id: str, tags: Iterable[Tag]) -> int:

@@ -39,6 +39,9 @@ _BY_NAME = PreparedSelect(
     "account_id",
     "name_key",
 )
+_OF_ROLE = PreparedSelect(
+    select(*_COLUMNS).where(t.c.role_id == bindparam("of_role")).order_by(t.c.name_key), "of_role"
+)
 
 
 def profile_by_name(connection: Connection, account_id: str, name: str) -> InstanceProfile | None:
@@ -61,10 +64,14 @@ def list_profiles(
 
 def profiles_of_roles(connection: Connection, role_ids: list[str]) -> dict[str, list[InstanceProfile]]:
     """The instance profiles of each of these roles, by name. A role without profiles is left out."""
-    statement = select(*_COLUMNS).where(t.c.role_id.in_(role_ids)).order_by(t.c.name_key)
     found: dict[str, list[InstanceProfile]] = {}
-    for row in connection.execute(statement):
-        found.setdefault(row.role_id, []).append(InstanceProfile(*row))
+    if len(role_ids) == 1:
+        profiles = [InstanceProfile(*row) for row in _OF_ROLE.all(connection, role_ids[0])]
+    else:
+        statement = select(*_COLUMNS).where(t.c.role_id.in_(role_ids)).order_by(t.c.name_key)
+        profiles = [InstanceProfile(*row) for row in connection.execute(statement)]
+    for profile in profiles:
+        found.setdefault(str(profile.role_id), []).append(profile)
     return found
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection
 
 from rolecall.caches import BoundedCache
+from rolecall.storage.pending_commits import PendingCommits
 
 _Value = TypeVar("_Value")
 # The key of a connection's ``info`` for its View, and for the parts that its transaction has changed.
@@ -48,6 +49,7 @@ class KeptReads:
         self._touched: dict[str, int] = {}
         self._floor = self._reached = -1
         self._turn = threading.Lock()
+        self.pending = PendingCommits()
 
     def get(self, key: Any, generation: int, *, page: bool) -> tuple[Any, int, tuple[str, ...]] | None:
         """The value, as a snapshot of this generation has it, when it was read, and its parts. None without it."""
@@ -81,6 +83,7 @@ class KeptReads:
             self._reached = generation
 
     def _reach(self, generation: int) -> None:
+        self.pending.settled(generation)
         with self._turn:
             if generation > self._reached:
                 self._forget(generation)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select, up
 from rolecall.storage import tables as t
 from rolecall.storage.gather import ACTIVE as ACTIVE
 from rolecall.storage.gather import root_of
-from rolecall.storage.problems import AlreadyThere, problem_for_conflict
+from rolecall.storage.problems import AlreadyThere, problem_in_block
 
 CREATED = "CREATED"
 INVITED = "INVITED"
@@ -138,7 +138,7 @@ def add_account(connection: Connection, organization_id: str, account: MemberAcc
         "position": 0 if position is None else position + 1,
         "organization_id": organization_id,
     }
-    with problem_for_conflict(connection, AlreadyThere(account.account_id)):
+    with problem_in_block(connection, AlreadyThere(account.account_id)):
         connection.execute(insert(t.accounts), row)
         put_facts(connection, account)
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from rolecall.arns import FULL_ACCESS
 from rolecall.storage import tables as t
 from rolecall.storage.gather import CONTROL_POLICY_TYPES, ROOT_TARGET, policy_type_enabled
-from rolecall.storage.problems import AlreadyThere, problem_for_conflict
+from rolecall.storage.problems import AlreadyThere, problem_for_conflict, problem_in_block
 
 # Texts of the policies that AWS attaches itself, as DescribePolicy shows them, and their descriptions.
 _DOCUMENTS = {
@@ -175,7 +175,7 @@ def attach(connection: Connection, organization_id: str, policy_id: str, targets
     """Raises AlreadyThere when the policy is attached to one of the targets."""
     rows = [{"organization_id": organization_id, "policy_id": policy_id, "target": target} for target in targets]
     if rows:
-        with problem_for_conflict(connection, AlreadyThere(policy_id)):
+        with problem_in_block(connection, AlreadyThere(policy_id)):
             connection.execute(insert(t.organization_policy_targets), rows)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import (
     Connection,
+    Delete,
     Engine,
     Select,
     Table,
@@ -36,6 +37,7 @@ from rolecall.storage.opened_files import OpenedFiles
 from rolecall.storage.postgresql_forms import PostgresqlInsert, PostgresqlSelect, PostgresqlUpdate
 from rolecall.storage.postgresql_link import LINK, Link, Shared, link_of
 from rolecall.storage.problems import UnsuitableDatabaseError
+from rolecall.storage.shared_writes import Transaction
 
 MINIMUM_SERVER_VERSION = 13
 # The number of the lock that makes writers take turns. Any number does, if every Rolecall uses the same one.
@@ -76,6 +78,8 @@ class _Postgresql:
     # A read of the generation is a round trip.
     gains_together = True
     holds_writers = False
+    undoes_statements = False
+    locks_rows = True
 
     def __init__(self) -> None:
         # The purposes whose last snapshot needed a transaction. The next one begins it at once.
@@ -113,7 +117,11 @@ class _Postgresql:
         # The pool replaces connections that the server has ended.
         raise NotImplementedError
 
-    def shared_writes(self, _transaction: Callable[[], AbstractContextManager[Connection]]) -> None:
+    def be_impatient(self, connection: Connection) -> None:
+        # Its writers wait for rows, and not for each other.
+        raise NotImplementedError
+
+    def shared_writes(self, _transaction: Callable[[], Transaction], _at_once: Callable[[], Transaction]) -> None:
         # Its server already writes the ends of several transactions to the disk at once.
         return None
 
@@ -144,7 +152,7 @@ class _Postgresql:
     def insert(self, table: Table, columns: tuple[str, ...]) -> PostgresqlInsert:
         return PostgresqlInsert(table, columns)
 
-    def update(self, statement: Update, table: Table, names: tuple[str, ...]) -> PostgresqlUpdate:
+    def update(self, statement: Update | Delete, table: Table, names: tuple[str, ...]) -> PostgresqlUpdate:
         return PostgresqlUpdate(statement, table, names)
 
     def may_retry(self, error: Exception) -> bool:

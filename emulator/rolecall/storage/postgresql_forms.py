@@ -8,12 +8,12 @@ from typing import Any
 
 import psycopg
 from psycopg import pq
-from sqlalchemy import Boolean, Connection, Integer, LargeBinary, Select, Table, Update, insert, literal_column
+from sqlalchemy import Boolean, Connection, Delete, Integer, LargeBinary, Select, Table, Update, insert, literal_column
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.visitors import iterate
 
-from rolecall.storage.changes import CHANGES_NO_RIGHTS, note_write
+from rolecall.storage.changes import CHANGES_BOUND, CHANGES_NO_RIGHTS, note_write
 from rolecall.storage.postgresql_link import STATE_COLUMNS_SQL, Link, link_of
 
 _POSTGRESQL: Any = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
@@ -139,26 +139,27 @@ class PostgresqlInsert:
 
 
 class PostgresqlUpdate:
-    """An update as a prepared statement of each connection. It notes that it changes rights, as the engine does."""
+    """An update or delete as a prepared statement of each connection. It notes what it changes, as the engine does."""
 
-    __slots__ = ("_name", "_options", "_places", "_sql", "_table")
+    __slots__ = ("_key_at", "_name", "_options", "_places", "_sql", "_table")
 
-    def __init__(self, statement: Update, table: Table, names: tuple[str, ...]) -> None:
+    def __init__(self, statement: Update | Delete, table: Table, names: tuple[str, ...]) -> None:
         compiled = statement.compile(dialect=_POSTGRESQL)
         self._table = table
         self._options = statement.get_execution_options()
         if CHANGES_NO_RIGHTS in self._options:
             # Such a write must end the rows that are kept, which SQLAlchemy's events do.
             raise ValueError("a write that changes no rights is no prepared statement")
+        self._key_at = names.index(self._options[CHANGES_BOUND]) if CHANGES_BOUND in self._options else None
         self._name = f"rolecall_{next(_NUMBERS)}".encode()
         self._sql = str(compiled).encode()
         self._places = tuple(names.index(name) for name in compiled.positiontup or ())
 
-    def execute(self, connection: Connection, values: Sequence[Any]) -> None:
-        note_write(connection, self._table, self._options)
+    def execute(self, connection: Connection, values: Sequence[Any]) -> int:
+        note_write(connection, self._table, self._options, None if self._key_at is None else values[self._key_at])
         placed = [as_text(values[place]) for place in self._places]
         if any(value is not None and b"\0" in value for value in placed):
             # The protocol would cut the text off there. As psycopg says it:
             error = psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
             raise DBAPIError.instance(None, None, error, psycopg.Error)
-        link_of(connection).run_prepared(self._name, self._sql, placed)
+        return link_of(connection).run_prepared(self._name, self._sql, placed).command_tuples or 0

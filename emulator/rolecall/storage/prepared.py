@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Integer, LargeBinary, Select, String, Table, Update
+from sqlalchemy import Boolean, Connection, Delete, Integer, LargeBinary, Select, String, Table, Update
 
 from rolecall.storage.dialects import FormInsert, FormSelect, FormUpdate, dialect_named
 
@@ -81,11 +81,11 @@ class PreparedInsert:
 
 
 class PreparedUpdate:
-    """An update of a table by bound parameters. ``names`` gives the order in which ``execute`` takes their values."""
+    """An update or delete of a table by bound parameters. ``execute`` takes their values in the order of ``names``."""
 
     __slots__ = ("_forms", "_names", "_statement", "_table")
 
-    def __init__(self, statement: Update, table: Table, *names: str) -> None:
+    def __init__(self, statement: Update | Delete, table: Table, *names: str) -> None:
         wanted = set(statement.compile().params)
         if wanted != set(names):
             raise ValueError(f"the statement binds {sorted(wanted)}, not {sorted(names)}")
@@ -94,12 +94,12 @@ class PreparedUpdate:
         self._names = names
         self._forms: dict[str, FormUpdate] = {}
 
-    def execute(self, connection: Connection, *values: Any) -> None:
-        """Change the rows. Raises the driver's errors."""
+    def execute(self, connection: Connection, *values: Any) -> int:
+        """Change the rows. Returns their number. Raises the driver's errors."""
         if len(values) != len(self._names):
             raise ValueError(f"the statement takes {len(self._names)} values, not {len(values)}")
         name = connection.dialect.name
         form = self._forms.get(name)
         if form is None:
             form = self._forms[name] = dialect_named(name).update(self._statement, self._table, self._names)
-        form.execute(connection, values)
+        return form.execute(connection, values)

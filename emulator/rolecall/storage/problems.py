@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
@@ -53,14 +54,40 @@ def bad_rows(message: str) -> Iterator[None]:
 
 
 @contextmanager
-def problem_for_conflict(connection: Connection, problem: StorageProblem) -> Iterator[None]:
+def problem_in_block(connection: Connection, problem: StorageProblem) -> Iterator[None]:
     """Raise ``problem`` when a constraint refuses a write inside the block. The transaction continues without it.
 
-    The block is a savepoint, so nothing of it stays. PostgreSQL needs one in any case, because there an error otherwise
-    makes the whole transaction fail.
+    The block is a savepoint, so nothing of it stays, however many statements it runs.
     """
     try:
         with dialect_of(connection).savepoint(connection):
             yield
     except (IntegrityError, sqlite3.IntegrityError) as error:
         raise problem from error
+
+
+class problem_for_conflict:  # noqa: N801 - used as a function
+    """As :func:`problem_in_block`, for a block that runs one statement, with one row, and nothing else that writes.
+
+    SQLite undoes a statement that a constraint refuses, and the transaction continues (https://sqlite.org/lang_conflict.html,
+    ABORT). PostgreSQL needs a savepoint, because there an error makes the whole transaction fail.
+    """
+
+    __slots__ = ("_problem", "_savepoint")
+
+    def __init__(self, connection: Connection, problem: StorageProblem) -> None:
+        dialect = dialect_of(connection)
+        self._problem = problem
+        self._savepoint = None if dialect.undoes_statements else dialect.savepoint(connection)
+
+    def __enter__(self) -> None:
+        if self._savepoint is not None:
+            self._savepoint.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._savepoint is not None:
+            self._savepoint.__exit__(kind, error, traceback)
+        if isinstance(error, IntegrityError | sqlite3.IntegrityError):
+            raise self._problem from error

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from rolecall.arns import iam_arn
 from rolecall.caches import KEPT_POLICY_CHARACTERS, BoundedCache
 from rolecall.storage import tables as t
-from rolecall.storage.changes import CHANGES_ALONE
+from rolecall.storage.changes import CHANGES_BOUND
 from rolecall.storage.named import CountInAccount, ListByPath
-from rolecall.storage.prepared import PreparedInsert, PreparedSelect
+from rolecall.storage.prepared import PreparedInsert, PreparedSelect, PreparedUpdate
 from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
 SERVICE_LINKED_PATH = "/aws-service-role/"
@@ -70,6 +70,10 @@ _BY_NAME = PreparedSelect(
 _LIST = ListByPath(t.roles, _COLUMNS)
 _COUNT = CountInAccount(t.roles)
 _INSERT = PreparedInsert(t.roles)
+_IS_ROLE = t.roles.c.role_id == bindparam("role")
+_DELETE = PreparedUpdate(delete(t.roles).where(_IS_ROLE).execution_options(**{CHANGES_BOUND: "role"}), t.roles, "role")
+# By the columns that change. Bounded by the functions below.
+_UPDATES: dict[tuple[str, ...], PreparedUpdate] = {}
 
 
 def role_by_name(connection: Connection, account_id: str, name: str) -> RoleRecord | None:
@@ -149,13 +153,21 @@ def set_permissions_boundary(connection: Connection, role_id: str, policy_arn: s
 def remove_role(connection: Connection, role_id: str) -> None:
     """Delete a role and its tags. Raises StillReferenced while it has policies."""
     with problem_for_conflict(connection, StillReferenced(role_id)):
-        statement = delete(t.roles).where(t.roles.c.role_id == role_id)
-        connection.execute(statement.execution_options(**{CHANGES_ALONE: role_id}))
+        _DELETE.execute(connection, role_id)
 
 
 def _set(connection: Connection, role_id: str, **values: Any) -> None:
-    statement = update(t.roles).where(t.roles.c.role_id == role_id).values(**values)
-    connection.execute(statement.execution_options(**{CHANGES_ALONE: role_id}))
+    prepared = _UPDATES.get(tuple(values))
+    if prepared is None:
+        prepared = _UPDATES[tuple(values)] = _update_of(tuple(values))
+    prepared.execute(connection, role_id, *values.values())
+
+
+def _update_of(columns: Sequence[str]) -> PreparedUpdate:
+    """The update of these columns of one role. A parameter must not have the name of a column."""
+    values = {column: bindparam(f"new_{column}", type_=t.roles.c[column].type) for column in columns}
+    statement = update(t.roles).where(_IS_ROLE).values(**values).execution_options(**{CHANGES_BOUND: "role"})
+    return PreparedUpdate(statement, t.roles, "role", *(f"new_{column}" for column in columns))
 
 
 def _record(row: Sequence[Any]) -> RoleRecord:

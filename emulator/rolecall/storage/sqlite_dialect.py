@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Engine, Select, Table, Update, create_engine, event, insert
+from sqlalchemy import Boolean, Connection, Delete, Engine, Select, Table, Update, create_engine, event, insert
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
@@ -24,7 +24,7 @@ from rolecall.storage.dialects import Readers
 from rolecall.storage.kept_reads import KeptReads, View, view_of
 from rolecall.storage.opened_files import OpenedFiles
 from rolecall.storage.private_files import file_of, keep_private
-from rolecall.storage.shared_writes import SharedWrites
+from rolecall.storage.shared_writes import SharedWrites, Transaction
 from rolecall.storage.write_ahead import write_ahead
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -35,9 +35,10 @@ _GENERATION_SQL = "SELECT value FROM generations WHERE name = 'iam'"
 _READS_SQL = "SELECT value FROM generations WHERE name = 'reads'"
 _BOTH_SQL = f"SELECT value, ({_READS_SQL}) FROM generations WHERE name = 'iam'"  # noqa: S608  no value from outside
 _RAISE_READS_SQL = (
-    "INSERT INTO generations (name, value) VALUES ('reads', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+    "INSERT INTO generations (name, value) VALUES ('reads', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 "
+    "RETURNING value"
 )
-_RAISE_GENERATION_SQL = "UPDATE generations SET value = value + 1 WHERE name = 'iam'"
+_RAISE_GENERATION_SQL = "UPDATE generations SET value = value + 1 WHERE name = 'iam' RETURNING value"
 _SQLITE = SQLiteDialect_pysqlite(paramstyle="qmark")
 
 
@@ -48,6 +49,9 @@ class _Sqlite:
     gains_together = False
     # SQLAlchemy's pool and its own transactions take longer than the database.
     holds_writers = True
+    undoes_statements = True
+    # A transaction that writes is alone.
+    locks_rows = False
 
     def is_in_memory(self, url: URL) -> bool:
         return url.database in (None, "", ":memory:")
@@ -64,6 +68,9 @@ class _Sqlite:
         arguments: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}}
         if self.is_in_memory(url):
             arguments["poolclass"] = StaticPool
+        else:
+            # Each thread that reads keeps a connection, so their number is bounded by the threads.
+            arguments["max_overflow"] = -1
         engine = create_engine(url, **arguments)
         if files.path:
             # First, because a file that has disappeared must not be made again.
@@ -95,12 +102,14 @@ class _Sqlite:
             driver.rollback()
             raise
 
-    def shared_writes(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> SharedWrites:
-        return SharedWrites(transaction, self.savepoint, _is_in_transaction, BUSY_TIMEOUT_SECONDS)
+    def be_impatient(self, connection: Connection) -> None:
+        _driver_of(connection).execute("PRAGMA busy_timeout=0")
+
+    def shared_writes(self, transaction: Callable[[], Transaction], at_once: Callable[[], Transaction]) -> SharedWrites:
+        return SharedWrites(transaction, at_once, self.savepoint, _is_in_transaction, BUSY_TIMEOUT_SECONDS)
 
     def raise_generation(self, connection: Connection) -> int:
-        _driver_of(connection).execute(_RAISE_GENERATION_SQL)
-        return self.generation(connection)
+        return _raised(_driver_of(connection), _RAISE_GENERATION_SQL)
 
     def snapshot(self, readers: Readers, _purpose: str) -> AbstractContextManager[Connection]:
         return _Snapshot(*readers.held())
@@ -120,9 +129,7 @@ class _Sqlite:
         return View(kept, partial(_generation_of_reads, _driver_of(connection)))
 
     def raise_reads(self, connection: Connection) -> int:
-        driver = _driver_of(connection)
-        driver.execute(_RAISE_READS_SQL)
-        return _generation_of_reads(driver)
+        return _raised(_driver_of(connection), _RAISE_READS_SQL)
 
     def savepoint(self, connection: Connection) -> AbstractContextManager[Any]:
         return _savepoint(_driver_of(connection))
@@ -133,7 +140,7 @@ class _Sqlite:
     def insert(self, table: Table, columns: tuple[str, ...]) -> _FormInsert:
         return _FormInsert(table, columns)
 
-    def update(self, statement: Update, table: Table, names: tuple[str, ...]) -> _FormUpdate:
+    def update(self, statement: Update | Delete, table: Table, names: tuple[str, ...]) -> _FormUpdate:
         return _FormUpdate(statement, table, names)
 
     def may_retry(self, _error: Exception) -> bool:
@@ -202,6 +209,12 @@ class _Snapshot:
             self._driver.rollback()
         finally:
             self._turn.release()
+
+
+def _raised(driver: sqlite3.Connection, sql: str) -> int:
+    # All rows, although there is one: a statement that is not at its end would stand in the way of the commit.
+    [(value,)] = driver.execute(sql).fetchall()
+    return int(value)
 
 
 def _generation_of_reads(driver: sqlite3.Connection) -> int:
@@ -304,11 +317,11 @@ class _FormInsert:
 
 
 class _FormUpdate:
-    """An update for the driver. As :class:`_FormInsert`."""
+    """An update or delete for the driver. As :class:`_FormInsert`."""
 
     __slots__ = ("_key_at", "_options", "_places", "_sql", "_table")
 
-    def __init__(self, statement: Update, table: Table, names: tuple[str, ...]) -> None:
+    def __init__(self, statement: Update | Delete, table: Table, names: tuple[str, ...]) -> None:
         compiled = statement.compile(dialect=_SQLITE)
         self._table = table
         self._options = statement.get_execution_options()
@@ -316,7 +329,7 @@ class _FormUpdate:
         self._sql = str(compiled)
         self._places = tuple(names.index(name) for name in compiled.positiontup or ())
 
-    def execute(self, connection: Connection, values: Sequence[Any]) -> None:
+    def execute(self, connection: Connection, values: Sequence[Any]) -> int:
         note_write(connection, self._table, self._options, None if self._key_at is None else values[self._key_at])
         driver: Any = connection.connection.driver_connection
-        driver.execute(self._sql, [values[place] for place in self._places])
+        return int(driver.execute(self._sql, [values[place] for place in self._places]).rowcount)

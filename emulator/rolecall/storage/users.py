@@ -10,9 +10,9 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from rolecall.arns import iam_arn
 from rolecall.storage import tables as t
-from rolecall.storage.changes import CHANGES_ALONE
+from rolecall.storage.changes import CHANGES_ALONE, CHANGES_BOUND
 from rolecall.storage.named import CountInAccount, ListByPath, move_entity
-from rolecall.storage.prepared import PreparedInsert, PreparedSelect
+from rolecall.storage.prepared import PreparedInsert, PreparedSelect, PreparedUpdate
 from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
 
@@ -51,6 +51,11 @@ _BY_ID = PreparedSelect(select(*USER_COLUMNS).where(t.users.c.user_id == bindpar
 _LIST = ListByPath(t.users, USER_COLUMNS)
 _COUNT = CountInAccount(t.users)
 _INSERT = PreparedInsert(t.users)
+_DELETE = PreparedUpdate(
+    delete(t.users).where(t.users.c.user_id == bindparam("user")).execution_options(**{CHANGES_BOUND: "user"}),
+    t.users,
+    "user",
+)
 
 
 def user_by_name(connection: Connection, account_id: str, name: str) -> UserRecord | None:
@@ -101,8 +106,7 @@ def set_permissions_boundary(connection: Connection, user_id: str, policy_arn: s
 def remove_user(connection: Connection, user_id: str) -> None:
     """Delete a user and its tags. Raises StillReferenced while it has keys, policies or groups."""
     with problem_for_conflict(connection, StillReferenced(user_id)):
-        statement = delete(t.users).where(t.users.c.user_id == user_id)
-        connection.execute(statement.execution_options(**{CHANGES_ALONE: user_id}))
+        _DELETE.execute(connection, user_id)
 
 
 def _record(row: Sequence[Any] | None) -> UserRecord | None:

@@ -55,7 +55,7 @@ def import_crl(
     return made(call, CRLS, content, tags, shape)
 
 
-@operation(SERVICE, "UpdateCrl")
+@operation(SERVICE, "UpdateCrl", slow=True)
 def update_crl(call: Call, *, crlId: str, name: str | None = None, crlData: bytes | None = None) -> Answer:
     """What the request leaves out stays as it is."""
     members: dict[str, Any] = {} if name is None else {"name": name}

@@ -48,7 +48,7 @@ class NotificationSetting(TypedDict, total=False):
     channel: str
 
 
-@operation(SERVICE, "CreateTrustAnchor")
+@operation(SERVICE, "CreateTrustAnchor", slow=True)
 def create_trust_anchor(
     call: Call,
     *,
@@ -70,7 +70,7 @@ def create_trust_anchor(
     return made(call, ANCHOR, content, tags)
 
 
-@operation(SERVICE, "UpdateTrustAnchor")
+@operation(SERVICE, "UpdateTrustAnchor", slow=True)
 def update_trust_anchor(
     call: Call, *, trustAnchorId: str, name: str | None = None, source: Source | None = None
 ) -> Answer:

@@ -181,7 +181,7 @@ def _permissions(call: Call, _parameters: Parameters) -> Sequence[Permission]:
     return [guarded(permission, console_access(call.db, call.policies, account_id))]
 
 
-@operation("signin", "CreateOAuth2Token", permissions=_permissions, proof=_proof)
+@operation("signin", "CreateOAuth2Token", permissions=_permissions, proof=_proof, slow=True)
 def create_oauth2_token(
     call: Call,
     *,

@@ -56,7 +56,7 @@ EXPIRED_MESSAGE = "The device code has expired"
 DENIED_MESSAGE = "The user has denied the request"
 
 
-@operation("sso-oidc", "CreateToken", permissions=no_permission, proof=proven_client)
+@operation("sso-oidc", "CreateToken", permissions=no_permission, proof=proven_client, slow=True)
 def create_token(
     call: Call,
     *,

@@ -141,7 +141,7 @@ def _requested_issuers(document: str) -> tuple[str, ...]:
         return ()
 
 
-@operation("iam", "CreateSAMLProvider", permissions=_permissions)
+@operation("iam", "CreateSAMLProvider", permissions=_permissions, slow=True)
 def create_saml_provider(
     call: Call,
     *,
@@ -230,7 +230,7 @@ def list_saml_providers(call: Call) -> Answer:
     return {name: listed}
 
 
-@operation("iam", "UpdateSAMLProvider", precheck=_check_arn, permissions=_permissions)
+@operation("iam", "UpdateSAMLProvider", precheck=_check_arn, permissions=_permissions, slow=True)
 def update_saml_provider(
     call: Call,
     *,

@@ -93,7 +93,7 @@ def _shown(call: Call, owner: UserRecord | None, profile: LoginProfile) -> Answe
     return {"LoginProfile": shown}
 
 
-@operation("iam", "CreateLoginProfile", precheck=_check_new_profile)
+@operation("iam", "CreateLoginProfile", precheck=_check_new_profile, slow=True)
 def create_login_profile(
     call: Call,
     *,
@@ -139,7 +139,7 @@ def get_login_profile(call: Call, *, UserName: str | None = None) -> Answer:
     return _shown(call, owner, _profile_of(call, owner))
 
 
-@operation("iam", "UpdateLoginProfile")
+@operation("iam", "UpdateLoginProfile", slow=True)
 def update_login_profile(
     call: Call,
     *,

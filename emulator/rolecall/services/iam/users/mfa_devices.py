@@ -114,7 +114,7 @@ def _device_of(call: Call, user_name: str | None, serial_number: str) -> tuple[s
 taggable("mfa_device", "MFADevice", "SerialNumber", _existing_serial_number, changeable=_locked_serial_number)
 
 
-@operation("iam", "CreateVirtualMFADevice", precheck=_check_name)
+@operation("iam", "CreateVirtualMFADevice", precheck=_check_name, slow=True)
 def create_virtual_mfa_device(
     call: Call, *, VirtualMFADeviceName: str, Path: str = "/", Tags: Sequence[Tag] = ()
 ) -> Answer:
