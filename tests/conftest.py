@@ -6,7 +6,8 @@ import gc
 import importlib
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,23 @@ def pytest_xdist_auto_num_workers() -> int | None:
     return cores + 1
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Collected objects stay, so a garbage collection would only visit them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+@cache
+def _is_slow(path: Path) -> bool:
+    return not {path, *path.parents}.isdisjoint(_SLOW)
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if not {item.path, *item.path.parents}.isdisjoint(_SLOW):
+    if _is_slow(item.path):
         item.add_marker(pytest.mark.slow)
 
 
