@@ -19,6 +19,7 @@ import world_handle
 from cpu_times import CpuTimes
 from forked_commands import forked_commands
 from kept_work import keep_work
+from worker_messages import send_less
 from world_handle import WorldHandle, builtin_world, known_world
 
 from rolecall.services.iam.account import password_rules
@@ -93,6 +94,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"conftest.py marks tests as slow that are not there: {gone}")
     config.pluginmanager.register(CpuTimes(), "cpu-times")
     keep_work()
+    send_less(config)
     world_handle.engine = config.option.engine
     amounts.everything, amounts.quick = config.option.everything, config.option.quick
     profile = getattr(config.option, "hypothesis_profile", None)
