@@ -6,12 +6,14 @@ restores what it declares and leaves everything else alone.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from rolecall.arns import FULL_ACCESS, declared_policy_id, iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.data import QUOTA_FIELDS, changed_quotas, quotas_with, service_linked_roles
@@ -50,7 +52,7 @@ _DATES = frozenset({"attached_at_seconds", "added_at_seconds", "created_at_secon
 _NO_COLUMNS: frozenset[str] = frozenset()
 # Written before everything else, because declared issuers sign with these keys if they are there.
 _SIGNING_KEYS = "signing_keys"
-_SETTINGS = tuple(field.name for field in dataclasses.fields(SandboxSettings))
+_SETTINGS = SandboxSettings.__struct_fields__
 
 
 def set_up_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> bool:
@@ -88,7 +90,7 @@ def replace_world(connection: Any, world: w.World, now_seconds: float, ids: Iden
 
 
 def _keep_settings(connection: Any, settings: SandboxSettings) -> None:
-    kept = dataclasses.asdict(settings) | {"quotas": changed_quotas(settings.quotas)}
+    kept = asdict(settings) | {"quotas": changed_quotas(settings.quotas)}
     worlds.set_state(connection, _SETTINGS_STATE, json.dumps(kept, sort_keys=True))
 
 
@@ -100,7 +102,7 @@ def present_settings(connection: Any, declared: SandboxSettings) -> SandboxSetti
 def settings_in(states: Mapping[str, str], declared: SandboxSettings) -> SandboxSettings:
     """The present settings among the stored states of a sandbox; ``declared`` where none are stored."""
     text = states.get(_SETTINGS_STATE)
-    return declared if text is None else dataclasses.replace(declared, **_kept_in(text))
+    return declared if text is None else replace(declared, **_kept_in(text))
 
 
 # Every new generation asks, and the answer hardly ever changes. The mapping is shared, so no caller changes it.
@@ -114,11 +116,15 @@ def _kept_in(text: str) -> Mapping[str, Any]:
 
 
 def _fingerprint(world: w.World) -> str:
-    declared = dataclasses.asdict(world)
+    declared = asdict(world)
     # Another order of lines, or a comment, declares the same.
     del declared["text_digest"]
-    text = json.dumps(declared, sort_keys=True, default=list)
+    text = json.dumps(declared, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if isinstance(value, Struct) else list(value)
 
 
 def _unit_id(organization: w.DeclaredOrganization, unit: w.DeclaredUnit) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
 import yaml
+from msgspec.structs import asdict
 
 from rolecall.arns import declared_policy_id
 from rolecall.clock import iso8601
