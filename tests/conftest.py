@@ -6,7 +6,8 @@ import gc
 import importlib
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import world_handle
 from cpu_times import CpuTimes
 from forked_commands import forked_commands
 from kept_work import keep_work
+from worker_messages import send_less
 from world_handle import WorldHandle, builtin_world, known_world
 
 from rolecall.services.iam.account import password_rules
@@ -92,6 +94,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"conftest.py marks tests as slow that are not there: {gone}")
     config.pluginmanager.register(CpuTimes(), "cpu-times")
     keep_work()
+    send_less(config)
     world_handle.engine = config.option.engine
     amounts.everything, amounts.quick = config.option.everything, config.option.quick
     profile = getattr(config.option, "hypothesis_profile", None)
@@ -110,8 +113,23 @@ def pytest_xdist_auto_num_workers() -> int | None:
     return cores + 1
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Collected objects stay, so a garbage collection would only visit them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+@cache
+def _is_slow(path: Path) -> bool:
+    return not {path, *path.parents}.isdisjoint(_SLOW)
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if not {item.path, *item.path.parents}.isdisjoint(_SLOW):
+    if _is_slow(item.path):
         item.add_marker(pytest.mark.slow)
 
 

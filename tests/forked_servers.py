@@ -137,6 +137,9 @@ def end_forking_process() -> None:
 def _fork_when_asked(asking: socket.socket) -> None:
     for name in (*_LOADED, *(_LOADED_WITH_POSTGRESQL if find_spec("psycopg") else ())):
         importlib.import_module(name)
+    # The modules have been loaded by now.
+    tables, sqlite = (sys.modules[f"rolecall.storage.{name}"] for name in ("tables", "sqlite_dialect"))
+    sqlite.creating_statements(tables.metadata)
     assert threading.active_count() == 1, "a fork has only the thread that forks"
     gc.collect()
     gc.freeze()

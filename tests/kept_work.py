@@ -5,6 +5,7 @@ A server or a user's test run makes few, so the product does without this.
 
 from __future__ import annotations
 
+import copy
 from functools import cache
 from types import CodeType
 from typing import Any
@@ -20,6 +21,7 @@ def keep_work() -> None:
     Rule._compile_builder = _kept_builder  # type: ignore[method-assign]
     Environment.compile = _kept_template  # type: ignore[assignment,method-assign]
     EventAliaser._alias_event_name = _kept_alias
+    EventAliaser.__copy__ = _copied_aliaser
 
 
 _compile_builder, _compile_template = Rule._compile_builder, Environment.compile
@@ -53,6 +55,11 @@ def _kept_template(
 @cache
 def _alias(event_name: str) -> str:
     return str(_alias_event_name(EventAliaser(None, EVENT_ALIASES), event_name))
+
+
+def _copied_aliaser(aliaser: EventAliaser) -> EventAliaser:
+    """For a new client. botocore copies the aliases too, although nothing changes them."""
+    return EventAliaser(copy.copy(aliaser._emitter), aliaser._event_aliases)
 
 
 def _kept_alias(aliaser: EventAliaser, event_name: str) -> str:

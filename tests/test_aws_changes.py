@@ -16,12 +16,13 @@ import pytest
 import yaml
 from botocore.session import Session
 from loaded_scripts import loaded_script
+from yaml_tables import read_table
 
 from rolecall.wire import SERVICES
 
 ROOT = Path(__file__).parent.parent
 STEPS = json.loads((ROOT / "tools" / "aws_changes.json").read_text(encoding="utf-8"))["steps"]
-ENTRIES = yaml.safe_load((ROOT / "tools" / "aws_changes.yaml").read_text(encoding="utf-8"))
+ENTRIES = read_table((ROOT / "tools" / "aws_changes.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

@@ -85,12 +85,22 @@ def long_sentences(prose: str) -> list[str]:
     return found
 
 
+# Outside texts and comments, the syntax of Python 3.11 has neither quotes nor number signs.
+_TEXTS_AND_COMMENTS = re.compile(
+    r'''"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""|"[^"\\\n]*(?:\\.[^"\\\n]*)*"'''
+    r"""|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''|'[^'\\\n]*(?:\\.[^'\\\n]*)*'|(#[^\n]*)""",
+    re.DOTALL,
+)
+
+
+def comments_of(text: str) -> list[str]:
+    """What ``tokenize`` finds, in a tenth of its time."""
+    return [comment for comment in _TEXTS_AND_COMMENTS.findall(text) if comment]
+
+
 def prose_of_source(text: str) -> Iterator[str]:
     """Comments, docstrings and other texts of a module."""
-    comments = (
-        token.string for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type == tokenize.COMMENT
-    )
-    yield " ".join(comment.lstrip("# ") for comment in comments)
+    yield " ".join(comment.lstrip("# ") for comment in comments_of(text))
     for node in walk(ast.parse(text)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             yield re.sub(r"\s+", " ", node.value)
@@ -124,6 +134,26 @@ def test_the_sources_read_at_once() -> None:
 )
 def test_hard_words_are_found(text: str) -> None:
     assert len(hard_words(text)) == 1
+
+
+def test_comments_are_what_python_takes_for_them() -> None:
+    text = "\n".join(
+        [
+            r"""a = "# no" + '# no'  # one""",
+            r"""b = r"\\"  # "two" """,
+            'c = """# no',
+            r"""# no " "" \"\"" # no""",
+            '# no"""  # three \'x',
+            r"""d = f"{'#'}" 'a\'# no' ""  # four""",
+            "# five # six",
+            'e = ("a"  # seven',
+            '"b")',
+            "",
+        ]
+    )
+    read = tokenize.generate_tokens(io.StringIO(text).readline)
+    expected = [token.string for token in read if token.type == tokenize.COMMENT]
+    assert (comments_of(text), len(expected)) == (expected, 6)
 
 
 @pytest.mark.parametrize("text", ["AWS told us once.", "That offer stands.", "The caller gets 501."])

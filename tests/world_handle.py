@@ -101,8 +101,9 @@ class _PooledClient:
         return self.application(environ, start_response)
 
 
-# By service, Region and address.
-_idle_clients: dict[tuple[str, str, str], list[_PooledClient]] = defaultdict(list)
+# Service, Region, address and configuration.
+_Place = tuple[str, str, str, str]
+_idle_clients: dict[_Place, list[_PooledClient]] = defaultdict(list)
 
 
 class WorldHandle:
@@ -121,7 +122,7 @@ class WorldHandle:
         self._sandbox = Sandbox(self.database, declared, self.clock, observer=self.outcomes.append)
         self._aws = aws_application(self._sandbox, DEFAULT_MAXIMUM_BODY_BYTES)
         self._application: RolecallApplication | None = None
-        self._clients: list[tuple[tuple[str, str, str], _PooledClient]] = []
+        self._clients: list[tuple[_Place, _PooledClient]] = []
 
     @property
     def application(self) -> RolecallApplication:
@@ -150,8 +151,9 @@ class WorldHandle:
             keys = (credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
         elif keys is None:
             keys = self._keys_of(user)
-        place = (service, region, endpoint_url)
-        if config is None and _idle_clients[place]:
+        # The options as text: many tests make the same configuration anew.
+        place = (service, region, endpoint_url, repr(config and config._user_provided_options))
+        if _idle_clients[place]:
             pooled = _idle_clients[place].pop()
         else:
             retries = Config(retries={"total_max_attempts": 1})
@@ -169,8 +171,7 @@ class WorldHandle:
             pooled.registered = pooled.client.meta.events._emitter._lookup_cache
         pooled.client._request_signer._credentials = Credentials(*keys)
         pooled.application = self._application or self._aws
-        if config is None:
-            self._clients.append((place, pooled))
+        self._clients.append((place, pooled))
         return pooled.client
 
     def _keys_of(self, user: str) -> tuple[str, str]:

@@ -77,8 +77,7 @@ def world_template(world: World, ids: Identifiers) -> DatabaseTemplate:
 def copied_database(template: DatabaseTemplate, clock: Clock) -> Database:
     """A database in memory as from :func:`open_database`, with a sealing key of its own."""
     database = template.copy(int(clock.now_seconds()))
-    with database.transaction() as connection:
-        _add_key(connection, clock)
+    database.write(lambda connection: _add_key(connection, clock))
     return database
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from yaml_tables import read_table
 
 from rolecall.access.resources import compile_resources
 from rolecall.service_records import action_prefix
 from rolecall.wire import SERVICES, load_service
 
 ACCOUNT = "111122223333"
-ROWS = yaml.safe_load((Path(__file__).parent / "resources_of_calls.yaml").read_text(encoding="utf-8"))
+ROWS = read_table((Path(__file__).parent / "resources_of_calls.yaml").read_text(encoding="utf-8"))
 CASES = [(service, row) for service, rows in ROWS.items() for row in rows]
 # The operations about "*". The reference gives their actions no resource type, except for the groups below.
-LISTED = yaml.safe_load((Path(__file__).parent / "calls_about_everything.yaml").read_text(encoding="utf-8"))
+LISTED = read_table((Path(__file__).parent / "calls_about_everything.yaml").read_text(encoding="utf-8"))
 
 
 def compiled(service: str, operation: str) -> Any:

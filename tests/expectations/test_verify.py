@@ -9,8 +9,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-import yaml
 from click.testing import CliRunner
+from yaml_tables import read_table
 
 from rolecall import Rolecall
 from rolecall.cli import main
@@ -25,7 +25,7 @@ CASES = Path(__file__).parent / "cases"
 WORLD = CASES / "world.yaml"
 # Not with PyYAML alone, for which the key "on" is true.
 ROWS = read_located((CASES / "expectations.yaml").read_text(encoding="utf-8")).value
-BAD_FILES = yaml.safe_load((CASES / "bad_files.yaml").read_text(encoding="utf-8"))
+BAD_FILES = read_table((CASES / "bad_files.yaml").read_text(encoding="utf-8"))
 HOLDS = "expectations:\n  - {principal: user/idle, may_not: 'iam:*'}\n"
 FAILS = "expectations:\n  - {principal: user/idle, may_not: 'iam:*'}\n  - {principal: user/idle, may: 'iam:GetUser'}\n"
 

@@ -12,11 +12,11 @@ from typing import Any
 import policy_worlds
 import pytest
 import test_policy_oracle
-import yaml
+from yaml_tables import read_table
 
 from rolecall.policy import Decision, decide, explain
 
-TABLE = yaml.safe_load((Path(__file__).parent / "cases" / "who_may_skip.yaml").read_text(encoding="utf-8"))
+TABLE = read_table((Path(__file__).parent / "cases" / "who_may_skip.yaml").read_text(encoding="utf-8"))
 OWN = {
     "user": ["identity", "boundary"],
     "other_user": ["identity", "boundary"],

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from botocore import xform_name
 from botocore.exceptions import ClientError
 from chime_requests import ACCOUNT, SERVICES, operations, smallest
+from yaml_tables import read_table
 
 from rolecall.data import actions, managed_policies, managed_policy_document
 from rolecall.inprocess import ENDPOINT_URL
 
-TABLE: dict[str, list[str]] = yaml.safe_load(
+TABLE: dict[str, list[str]] = read_table(
     (Path(__file__).parent / "cases" / "chime_managed_policies.yaml").read_text(encoding="utf-8")
 )
 ARNS = {policy.name: arn for arn, policy in managed_policies().items() if "Chime" in policy.name}

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from chime_requests import operations
+from yaml_tables import read_table
 
 from rolecall import Rolecall
 from rolecall.advice import advise
 from rolecall.data import actions
 from rolecall.policy import PolicyKind, parse_policy
 
-NAMES: list[str] = yaml.safe_load(
+NAMES: list[str] = read_table(
     (Path(__file__).parent / "cases" / "chime_permission_only.yaml").read_text(encoding="utf-8")
 )
 ACTIONS = [f"chime:{name}" for name in NAMES]

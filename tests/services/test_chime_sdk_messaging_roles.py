@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from messaging_calls import ACCOUNT, ARN, Chat, allow, user, world_of
+from yaml_tables import read_table
 
-CASES = yaml.safe_load((Path(__file__).parent / "cases" / "messaging_roles.yaml").read_text(encoding="utf-8"))
+CASES = read_table((Path(__file__).parent / "cases" / "messaging_roles.yaml").read_text(encoding="utf-8"))
 ROLES = {"admin": "root", "moderator": "cem", "member": "ben", "other": "dee"}
 CHANNELS = {
     "may": {},

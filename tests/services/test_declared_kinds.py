@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from botocore import xform_name
 from botocore.exceptions import ClientError
+from yaml_tables import read_table
 
 from rolecall.service_records import action_prefix
 from rolecall.services import catalogue
 from rolecall.services.kinds import Kind
 from rolecall.services.verbs import declared_operations
 
-CASES: dict[str, dict[str, Any]] = yaml.safe_load(
+CASES: dict[str, dict[str, Any]] = read_table(
     (Path(__file__).parent / "cases" / "kinds.yaml").read_text(encoding="utf-8")
 )
 ACCOUNT, OTHER = "111122223333", "444455556666"

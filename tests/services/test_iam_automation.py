@@ -9,16 +9,16 @@ from typing import Any
 
 import boto3
 import pytest
-import yaml
 from botocore import xform_name
 from botocore.exceptions import ClientError, WaiterError
 from iam_calls import ACCOUNT, READ_ONLY, WORLD, identity
 from saml_calls import idp
 from sqlalchemy import select
+from yaml_tables import read_table
 
 from rolecall.storage.tables import metadata
 
-CASES = yaml.safe_load((Path(__file__).parent / "cases" / "automation.yaml").read_text(encoding="utf-8"))
+CASES = read_table((Path(__file__).parent / "cases" / "automation.yaml").read_text(encoding="utf-8"))
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from botocore import xform_name
 from botocore.config import Config
 from iam_calls import ACCOUNT, refusal
 from saml_calls import idp
+from yaml_tables import read_table
 
-ROWS = yaml.safe_load((Path(__file__).parent / "cases" / "iam_lengths.yaml").read_text(encoding="utf-8"))
+ROWS = read_table((Path(__file__).parent / "cases" / "iam_lengths.yaml").read_text(encoding="utf-8"))
 DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 TRUST = {
     "Version": "2012-10-17",

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from certificate_calls import certificate, certified
 from iam_calls import ACCOUNT, fails
 from mfa_calls import new_device
 from saml_calls import idp
 from ssh_calls import rsa_key, ssh
+from yaml_tables import read_table
 
 from rolecall.data import QUOTA_FIELDS, QUOTAS
 
-ROWS = yaml.safe_load((Path(__file__).parent / "cases" / "iam_quotas.yaml").read_text(encoding="utf-8"))
+ROWS = read_table((Path(__file__).parent / "cases" / "iam_quotas.yaml").read_text(encoding="utf-8"))
 BY_NAME = {row["name"]: row for row in ROWS}
 MET = [row["name"] for row in ROWS if row.get("met")]
 Reach = Callable[[Any, Any, int], None]

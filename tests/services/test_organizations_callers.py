@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from botocore import xform_name
 from botocore.exceptions import ClientError
 from organization_calls import (
@@ -24,11 +23,12 @@ from organization_calls import (
     refused,
 )
 from sts_calls import user_arn
+from yaml_tables import read_table
 
 from rolecall.services.catalogue import all_operations
 
 CASES = Path(__file__).parent / "cases" / "organizations.yaml"
-ROWS = yaml.safe_load(CASES.read_text(encoding="utf-8"))["operations"]
+ROWS = read_table(CASES.read_text(encoding="utf-8"))["operations"]
 # Operations that accounts outside of organizations also call, or only they.
 ELSEWHERE = {
     "AcceptHandshake",

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from botocore import xform_name
 from certificate_calls import certificate, certified
 from mfa_calls import enabled_device
 from saml_calls import idp
 from ssh_calls import rsa_key, ssh
 from sts_calls import ACCOUNT, READ_ONLY, account, allow, declared, role, root_arn, trust
+from yaml_tables import read_table
 
 from rolecall.services.catalogue import all_operations
 from rolecall.wire import load_service
 
-TABLE = yaml.safe_load((Path(__file__).parent / "cases" / "recorded_members.yaml").read_text(encoding="utf-8"))
+TABLE = read_table((Path(__file__).parent / "cases" / "recorded_members.yaml").read_text(encoding="utf-8"))
 # Members that boto3 decodes, so they are no structure of the answer.
 DOCUMENTS = {"AssumeRolePolicyDocument", "AssumeRolePolicyDocumentTemplate", "Document", "PolicyDocument"}
 STS = {operation.name for operation in all_operations() if operation.service == "sts"}

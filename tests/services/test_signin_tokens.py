@@ -10,7 +10,6 @@ from typing import Any
 
 import jwt
 import pytest
-import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 from signin_calls import (
@@ -29,6 +28,7 @@ from signin_calls import (
     needs_the_model,
     refused,
 )
+from yaml_tables import read_table
 
 pytestmark = needs_the_model
 
@@ -36,7 +36,7 @@ pytestmark = needs_the_model
 GRANT = "The provided authorization grant is invalid, expired, revoked, or malformed"
 EXPIRED = "The refresh token has expired."
 INVALID = ("ValidationException", 400, "INVALID_REQUEST")
-PROOFS = yaml.safe_load((Path(__file__).parent / "cases" / "dpop_proofs.yaml").read_text())
+PROOFS = read_table((Path(__file__).parent / "cases" / "dpop_proofs.yaml").read_text())
 
 
 @pytest.fixture

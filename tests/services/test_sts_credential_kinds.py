@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from botocore import UNSIGNED
 from botocore.config import Config
 from sts_calls import (
@@ -29,6 +28,7 @@ from sts_calls import (
     user,
     user_arn,
 )
+from yaml_tables import read_table
 
 from rolecall.data import credential_kinds
 from rolecall.ids import Identifiers
@@ -41,7 +41,7 @@ from rolecall.storage import keyring
 from rolecall.wire import load_service
 
 pytestmark = pytest.mark.follows_the_model
-TABLE: dict[str, dict[str, str]] = yaml.safe_load(
+TABLE: dict[str, dict[str, str]] = read_table(
     (Path(__file__).parent / "cases" / "credential_kinds.yaml").read_text(encoding="utf-8")
 )
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"

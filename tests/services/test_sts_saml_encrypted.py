@@ -26,7 +26,7 @@ from saml_encryption import XENC, XENC11, encrypted
 from signxml.algorithms import CanonicalizationMethod
 from signxml.signer import XMLSigner
 
-from rolecall.sessions.saml import on_demand
+from rolecall.sessions.saml import encryption, on_demand
 
 NOT_INSTALLED_MESSAGE = "SAML needs an extra of Rolecall that is not installed: pip install 'rolecall[saml]'"
 
@@ -119,6 +119,15 @@ def test_a_signed_response_with_an_encrypted_assertion(world: Any) -> None:
     other = found(opened(encrypted(closed(root))), "saml:EncryptedAssertion")
     exchanged.replace(found(exchanged, "saml:EncryptedAssertion"), other)
     assert refusal(world, closed(exchanged)) == ("InvalidIdentityToken", "Response signature invalid")
+
+
+def test_a_key_is_checked_once_and_another_text_each_time() -> None:
+    key = private_key_pem()
+    assert encryption.load_private_key(key) is encryption.load_private_key(key)
+    for text in (key[:-200], "", "é"):
+        for _ in range(2):
+            with pytest.raises(encryption.EncryptionError):
+                encryption.load_private_key(text)
 
 
 def test_plain_ones_are_taken_unless_encryption_is_required(world: Any) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-import yaml
 from logged_worlds import keep_log
 from signin_calls import (
     ACCOUNT,
@@ -25,12 +24,13 @@ from signin_calls import (
     hidden_of,
     needs_the_model,
 )
+from yaml_tables import read_table
 
 pytestmark = needs_the_model
 
 PAGE, FORM, APPROVE = "/v1/authorize", "/_rolecall/signin/authorize", "/_rolecall/signin/approve"
 HERE = "http://localhost/v1/sessions/confirmation"
-REQUESTS = yaml.safe_load((Path(__file__).parent / "cases" / "authorization_requests.yaml").read_text())
+REQUESTS = read_table((Path(__file__).parent / "cases" / "authorization_requests.yaml").read_text())
 ANA = f"arn:aws:iam::{ACCOUNT}:user/team/ana"
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 from click.testing import CliRunner
 from full_world import declared_text
+from yaml_tables import read_table, read_tables
 
 from rolecall.cli import main
 from rolecall.expectations.files import InvalidExpectationsError, expectations_schema, read_expectations
@@ -21,8 +21,8 @@ from rolecall.worlds.declare import InvalidWorldError, read_world, world_schema
 from rolecall.worlds.located import UnreadableError, read_located
 
 ROOT = Path(__file__).parent.parent.parent
-PROBLEMS = list(yaml.safe_load_all((Path(__file__).parent / "cases" / "problems.yaml").read_text(encoding="utf-8")))
-BAD_EXPECTATIONS = yaml.safe_load((ROOT / "tests/expectations/cases/bad_files.yaml").read_text(encoding="utf-8"))
+PROBLEMS = read_tables((Path(__file__).parent / "cases" / "problems.yaml").read_text(encoding="utf-8"))
+BAD_EXPECTATIONS = read_table((ROOT / "tests/expectations/cases/bad_files.yaml").read_text(encoding="utf-8"))
 # What the checks say about one value by itself. References and the grammar of policies only the checks know.
 OF_ONE_VALUE = re.compile(
     r"unknown key|: lacks \w+(, \w+)*$|expects nothing|must have either"

@@ -11,10 +11,11 @@ import yaml
 from amounts import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from yaml_tables import read_tables
 
 from rolecall.worlds.declare import InvalidWorldError, read_world, read_world_file
 
-CASES = list(yaml.safe_load_all((Path(__file__).parent / "cases" / "problems.yaml").read_text(encoding="utf-8")))
+CASES = read_tables((Path(__file__).parent / "cases" / "problems.yaml").read_text(encoding="utf-8"))
 MINIMAL = 'version: 1\naccounts: [{id: "111122223333"}]\n'
 
 

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Connection, Delete, Engine, Select, Table, Update
+from sqlalchemy import Connection, Delete, Engine, MetaData, Select, Table, Update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -148,6 +148,9 @@ class Dialect(Protocol):
 
     def checkpoint(self, connection: Connection) -> None:
         """Write everything into the database's own file, if it has one."""
+
+    def create_tables(self, connection: Connection, metadata: MetaData) -> None:
+        """Make all tables in an empty database, in the caller's transaction."""
 
     def after_upgrade(self, connection: Connection) -> None:
         """Bring what migrations leave to the database to its right form."""

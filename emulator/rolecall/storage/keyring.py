@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 
-from rolecall.storage.prepared import PreparedSelect
+from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 from rolecall.storage.tables import sealing_keys
 
 _ALL = PreparedSelect(
@@ -12,6 +12,8 @@ _ALL = PreparedSelect(
         sealing_keys.c.position
     )
 )
+_NEWEST = PreparedSelect(select(func.max(sealing_keys.c.position).label("position")))
+_INSERT = PreparedInsert(sealing_keys)
 
 
 def load(connection: Connection) -> list[tuple[str, bytes, int]]:
@@ -21,12 +23,12 @@ def load(connection: Connection) -> list[tuple[str, bytes, int]]:
 
 def add(connection: Connection, key_id: str, secret: bytes, created_at_seconds: int) -> None:
     """Add the key that seals from now on."""
-    newest = connection.execute(select(func.max(sealing_keys.c.position))).scalar()
-    connection.execute(
-        insert(sealing_keys).values(
-            key_id=key_id,
-            secret=secret,
-            created_at_seconds=created_at_seconds,
-            position=0 if newest is None else newest + 1,
-        )
-    )
+    # Each sandbox of a test run gets a key of its own, so this goes directly to the driver.
+    newest = _NEWEST.all(connection)[0][0]
+    row = {
+        "key_id": key_id,
+        "secret": secret,
+        "created_at_seconds": created_at_seconds,
+        "position": 0 if newest is None else newest + 1,
+    }
+    _INSERT.execute(connection, [row])

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Connection,
     Delete,
     Engine,
+    MetaData,
     Select,
     Table,
     Update,
@@ -163,6 +164,9 @@ class _Postgresql:
 
     def checkpoint(self, _connection: Connection) -> None:
         """The server does this by itself."""
+
+    def create_tables(self, connection: Connection, metadata: MetaData) -> None:
+        metadata.create_all(connection, checkfirst=False)
 
     def after_upgrade(self, connection: Connection) -> None:
         """Compare text by its bytes, as SQLite does, also in columns that a migration made."""

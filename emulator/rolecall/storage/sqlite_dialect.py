@@ -9,11 +9,24 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Delete, Engine, Select, Table, Update, create_engine, event, insert
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Delete,
+    Engine,
+    MetaData,
+    Select,
+    Table,
+    Update,
+    create_engine,
+    create_mock_engine,
+    event,
+    insert,
+)
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
@@ -158,11 +171,28 @@ class _Sqlite:
         finally:
             driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
 
+    def create_tables(self, connection: Connection, metadata: MetaData) -> None:
+        driver = _driver_of(connection)
+        for statement in creating_statements(metadata):
+            driver.execute(statement)
+
     def after_upgrade(self, connection: Connection) -> None:
         """SQLite sorts text by its bytes, and needs nothing."""
 
 
 DIALECT = _Sqlite()
+
+
+@cache
+def creating_statements(metadata: MetaData) -> tuple[str, ...]:
+    """What makes all tables and indexes, in order. Writing it takes three times as long as SQLite needs for it."""
+    statements: list[str] = []
+
+    def write(statement: Any, *_values: Any) -> None:
+        statements.append(str(statement.compile(dialect=_SQLITE)))
+
+    metadata.create_all(create_mock_engine("sqlite://", write), checkfirst=False)
+    return tuple(statements)
 
 
 def _driver_of(connection: Connection) -> sqlite3.Connection:

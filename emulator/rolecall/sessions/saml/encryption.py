@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from lxml import etree
 
+from rolecall.caches import BoundedCache
 from rolecall.sessions.saml.records import EncryptionError
 from rolecall.sessions.saml.xml import ENCRYPTION_NS, NAMESPACES
 
@@ -47,10 +48,18 @@ _ENCRYPTED_KEY = f"{{{ENCRYPTION_NS}}}EncryptedKey"
 _BLOCK_BYTES = 16
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
+# By their text. The longest RSA key that is usual, with 4096 bits, has half of these characters.
+_loaded: BoundedCache[str, rsa.RSAPrivateKey] = BoundedCache(64, characters=8192)
 
 
 def load_private_key(pem: str) -> rsa.RSAPrivateKey:
-    """A private key in IAM's form. Raises EncryptionError for anything but an RSA key in PEM without a password."""
+    """A private key in IAM's form. Raises EncryptionError for anything but an RSA key in PEM without a password.
+
+    Cached, because checking an RSA key takes tens of milliseconds, and each assertion and each snapshot needs its keys.
+    """
+    known = _loaded.get(pem)
+    if known is not None:
+        return known
     try:
         key = load_pem_private_key(pem.encode("ascii"), None)
     # ValueError, TypeError (a password) and UnsupportedAlgorithm have no narrower base class in common.
@@ -58,6 +67,7 @@ def load_private_key(pem: str) -> rsa.RSAPrivateKey:
         raise EncryptionError("not a private key in PEM without a password") from error
     if not isinstance(key, rsa.RSAPrivateKey):
         raise EncryptionError("not an RSA key")
+    _loaded.put(pem, key)
     return key
 
 
