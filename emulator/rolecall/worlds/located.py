@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -119,13 +119,13 @@ def read_located(text: str, tags: Mapping[str, str] = NO_TAGS) -> Located:
 
 
 def _lines_of(text: str, tags: Mapping[str, str] = NO_TAGS) -> dict[Path, int]:
-    lines: dict[Path, int] = {(): 1}
+    lines: dict[Path, int] = {}
     try:
         _read_yaml(text, tags, lines)
     except UnreadableError:
         # A text in JSON. YAML is stricter about where a line may end.
-        return {(): 1}
-    return lines
+        lines.clear()
+    return lines or {(): 1}
 
 
 def _read_yaml(text: str, tags: Mapping[str, str], lines: dict[Path, int] | None = None) -> Any:
