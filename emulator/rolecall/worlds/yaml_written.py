@@ -23,10 +23,9 @@ _ANY, _WITHOUT_QUOTES, _IN_QUOTES = (True, True), (True, False), (False, True)
 
 
 def yaml_text(value: Any) -> str:
-    """The YAML of a value. The value may be a mapping with iterators in it, or in its mappings.
+    """The YAML of a value. In its mappings, an iterator may stand for a list.
 
-    Each is written as a list of what it gives. Nothing is kept of a member that is written, so a list of large members
-    needs only the memory of one.
+    Nothing is kept of a member that is written, so an iterator over large members needs only the memory of one.
     """
     events = chain(_BEGIN, chain.from_iterable(_pieces(value)), _END)
     text: str = yaml.emit(events, Dumper=_Base, allow_unicode=True, width=_LINE_CHARACTERS)
@@ -42,8 +41,8 @@ _LIST_END = yaml.SequenceEndEvent()
 
 
 def _pieces(value: Any) -> Iterator[list[yaml.Event]]:
-    """The events of a value, in parts. Iterators are asked for one member after the other."""
-    if isinstance(value, Iterator):
+    """The events of a value, in parts: a part for each member of a list or iterator."""
+    if type(value) is list or isinstance(value, Iterator):
         yield [_LIST]
         for member in value:
             yield _events(member)
