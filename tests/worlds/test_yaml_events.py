@@ -1,4 +1,7 @@
-"""YAML is read and written event by event. It means the same as with PyYAML's tree of nodes, which takes much memory."""
+"""YAML is read and written event by event. It means the same as with PyYAML's tree of nodes.
+
+The tree takes much memory.
+"""
 
 from __future__ import annotations
 

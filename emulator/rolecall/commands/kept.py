@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
+from rolecall.commands.common import DATABASE_PROBLEMS, read_config
+from rolecall.storage import worlds
 from rolecall.storage.account_summary import entity_counts
 from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, decision_log_path
 from rolecall.storage.dialects import shown_url
 from rolecall.storage.engine import Database, DatabaseError, database_exists, is_in_memory
+from rolecall.worlds.files import read_named
+from rolecall.worlds.known_worlds import AnyWorld, KnownWorld, known_world
+
+# A smaller file is read sooner than a database is opened.
+_LARGE_BYTES = 100_000
 
 
 class Kept(NamedTuple):
@@ -32,6 +41,28 @@ def kept_in(url: str) -> Kept | None:
     finally:
         database.close()
     return Kept(entities, _logged_calls(url))
+
+
+def read_unless_known(config: str | None, url: str) -> AnyWorld:
+    """What a sandbox file declares; without a file, the built-in world. Raises UnusableError with every problem.
+
+    A large file is not read if the database was set up from it.
+    """
+    return _known_in(url, config) or read_config(config)
+
+
+def _known_in(url: str, config: str | None) -> KnownWorld | None:
+    """None also when the file or the database cannot be used. That is reported when ``serve`` reads them."""
+    with suppress(ValueError, *DATABASE_PROBLEMS):
+        if config is None or os.path.getsize(config) < _LARGE_BYTES or is_in_memory(url) or not database_exists(url):
+            return None
+        database = Database(url)
+        try:
+            with database.snapshot() as connection:
+                return known_world(read_named(config), worlds.states(connection))
+        finally:
+            database.close()
+    return None
 
 
 def kept_line(url: str, kept: Kept | None) -> str:

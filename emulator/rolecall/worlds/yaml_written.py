@@ -16,7 +16,8 @@ _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _TAG = "tag:yaml.org,2002:"
 _TEXT = f"{_TAG}str"
 _WORDS: Mapping[Any, str] = {True: "true", False: "false", None: "null"}
-_resolve = yaml.resolver.Resolver().resolve
+_resolve: Any = yaml.resolver.Resolver().resolve
+_Representer: Any = yaml.representer.SafeRepresenter
 _RESOLVERS = yaml.resolver.Resolver.yaml_implicit_resolvers
 # Means the same with quotes and without, and only without them.
 _ANY, _WITHOUT_QUOTES, _IN_QUOTES = (True, True), (True, False), (False, True)
@@ -88,7 +89,7 @@ def _add(value: Any, add: Callable[[yaml.Event], None]) -> None:
 
 def _other(value: Any) -> yaml.ScalarEvent:
     """Any other scalar that YAML knows, such as a number with a fraction. Raises yaml.YAMLError."""
-    node = yaml.representer.SafeRepresenter().represent_data(value)
+    node = _Representer().represent_data(value)
     if not isinstance(node, yaml.ScalarNode):
         raise yaml.representer.RepresenterError("cannot represent an object", value)
     implicit = tuple(_resolve(yaml.ScalarNode, node.value, way) == node.tag for way in (_WITHOUT_QUOTES, _IN_QUOTES))
