@@ -23,6 +23,7 @@ from rolecall.storage.engine import Database
 from rolecall.storage.gather import account_exists
 from rolecall.worlds.declare import read_world
 from rolecall.worlds.known_worlds import KnownWorld, front, known_world
+from rolecall.worlds.located import read_located
 from rolecall.worlds.snapshots import load_database, save_database
 from rolecall.worlds.world import World
 
@@ -30,6 +31,10 @@ ACCOUNT = "111122223333"
 AWS_FORM = {"id": "AKIAIOSFODNN7EXAMPLE", "secret": "other-secret"}
 KEYS = [{"id": "own_key", "secret": "own-secret"}, AWS_FORM]
 USERS = [{"name": "none"}, {"name": "first", "access_keys": KEYS}, {"name": "second", "access_keys": []}]
+
+DOCUMENT = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+)
 
 
 def text_of(settings: dict[str, Any] | None = None, **account: Any) -> str:
@@ -95,10 +100,8 @@ def test_another_text_is_not_known(url: str) -> None:
 
 
 def test_a_text_that_names_another_file_is_read_each_time(url: str, tmp_path: Path) -> None:
-    policy = {"name": "p", "document_file": "policy.json"}
-    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
-    (tmp_path / "policy.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
-    text = text_of(policies=[policy], users=USERS)
+    (tmp_path / "policy.json").write_text(DOCUMENT)
+    text = text_of(policies=[{"name": "p", "document_file": "policy.json"}], users=USERS)
     open_database(url, read_world(text, str(tmp_path)), Clock()).close()
     assert known(url, text) is None
 
@@ -174,17 +177,50 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
-def test_serve_reads_a_file_that_its_database_does_not_know(url: str, file: Path) -> None:
-    assert isinstance(read_unless_known(str(file), url), World)
-    set_up(url, file.read_text())
-    assert isinstance(read_unless_known(str(file), url), KnownWorld)
-    assert isinstance(read_unless_known(str(file), "sqlite://"), World)
-    assert isinstance(read_unless_known(None, url), World)
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that were read as YAML or JSON."""
+    found: list[str] = []
+
+    def noted(text: str, *rest: Any) -> Any:
+        found.append(text)
+        return read_located(text, *rest)
+
+    monkeypatch.setattr("rolecall.worlds.declare.read_located", noted)
+    return found
+
+
+def test_serve_reads_a_file_that_its_database_does_not_know(url: str, file: Path, readings: list[str]) -> None:
+    first = read_unless_known(str(file), url)
+    open_database(url, first, Clock()).close()
+    assert readings == [file.read_text()]
+    later = read_unless_known(str(file), url)
+    open_database(url, later, Clock()).close()
+    assert len(readings) == 1
+    assert told(front(first)) == told(front(later)) == told(read_world(file.read_text()))
+    file.write_text(text_of())
+    open_database(url, read_unless_known(str(file), url), Clock()).close()
+    assert len(readings) == 3
+
+
+def test_a_world_is_kept_as_its_text_once_it_is_set_up(file: Path, readings: list[str]) -> None:
+    declared = read_unless_known(str(file), "sqlite://")
+    with closing(open_database("sqlite://", declared, Clock())) as database:
+        assert len(readings) == 1
+        Sandbox(database, declared, Clock()).reset()
+    assert len(readings) == 2
 
 
 def test_serve_reads_a_small_file(url: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_up(url, file.read_text())
     monkeypatch.setattr(kept, "_LARGE_BYTES", 100_000)
+    assert isinstance(read_unless_known(str(file), url), World)
+    assert isinstance(read_unless_known(None, url), World)
+
+
+def test_a_file_that_names_another_one_is_kept_as_its_world(url: str, file: Path) -> None:
+    (file.parent / "policy.json").write_text(DOCUMENT)
+    file.write_text(text_of(policies=[{"name": "p", "document_file": "policy.json"}], users=USERS))
     assert isinstance(read_unless_known(str(file), url), World)
 
 
@@ -198,7 +234,7 @@ def test_serve_reports_every_problem_of_a_changed_file(url: str, file: Path, con
 
 def test_serve_reports_the_file_before_the_database(url: str, file: Path) -> None:
     Path(url.removeprefix("sqlite:///")).write_bytes(b"no database" * 100)
-    assert isinstance(read_unless_known(str(file), url), World)
+    assert told(front(read_unless_known(str(file), url)))
     file.unlink()
     with pytest.raises(UnusableError, match="cannot read"):
         read_unless_known(str(file), url)

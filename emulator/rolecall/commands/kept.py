@@ -14,7 +14,7 @@ from rolecall.storage.decision_log import DecisionStore, LogUnavailableError, de
 from rolecall.storage.dialects import shown_url
 from rolecall.storage.engine import Database, DatabaseError, database_exists, is_in_memory
 from rolecall.worlds.files import read_named
-from rolecall.worlds.known_worlds import AnyWorld, KnownWorld, known_world
+from rolecall.worlds.known_worlds import AnyWorld, KnownWorld, as_text, known_world
 
 # A smaller file is read sooner than a database is opened.
 _LARGE_BYTES = 100_000
@@ -46,20 +46,35 @@ def kept_in(url: str) -> Kept | None:
 def read_unless_known(config: str | None, url: str) -> AnyWorld:
     """What a sandbox file declares; without a file, the built-in world. Raises UnusableError with every problem.
 
-    A large file is not read if the database was set up from it.
+    A large file is not read if the database was set up from it. Afterwards only its text is kept.
     """
-    return _known_in(url, config) or read_config(config)
+    if config is None or not _is_large(config):
+        return read_config(config)
+    known = _known_in(url, config)
+    if known is not None:
+        return known
+    world = read_config(config)
+    with suppress(OSError, ValueError):
+        return as_text(read_named(config), world)
+    return world
 
 
-def _known_in(url: str, config: str | None) -> KnownWorld | None:
+def _is_large(file: str) -> bool:
+    """False also for a pipe, which can be read only once."""
+    with suppress(OSError):
+        return os.path.getsize(file) >= _LARGE_BYTES
+    return False
+
+
+def _known_in(url: str, file: str) -> KnownWorld | None:
     """None also when the file or the database cannot be used. That is reported when ``serve`` reads them."""
     with suppress(ValueError, *DATABASE_PROBLEMS):
-        if config is None or os.path.getsize(config) < _LARGE_BYTES or is_in_memory(url) or not database_exists(url):
+        if is_in_memory(url) or not database_exists(url):
             return None
         database = Database(url)
         try:
             with database.snapshot() as connection:
-                return known_world(read_named(config), worlds.states(connection))
+                return known_world(read_named(file), worlds.states(connection))
         finally:
             database.close()
     return None

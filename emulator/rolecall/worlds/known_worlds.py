@@ -1,7 +1,7 @@
-"""Sandbox files that a database was set up from before. Such a file is read only when its whole world is needed.
+"""Large sandbox files as their text. Such a file is read only when its whole world is needed: for a set-up or a reset.
 
-Reading a large file takes seconds and much memory. The database has the digest of the text, and the *front* of its
-world: what a server tells about it when it starts.
+Reading a large file takes seconds, and its world takes several times the text's memory. The database has the digest of
+the text that it was set up from, and the *front* of its world: what a server tells about it when it starts.
 """
 
 from __future__ import annotations
@@ -23,18 +23,23 @@ _FRONT_STATE = "world_front"
 
 
 class KnownWorld:
-    """A world whose text is the one that a database was set up from. ``front`` has its settings and first keys."""
+    """A world as its text, which says everything. ``front`` has its settings and first keys.
 
-    __slots__ = ("_text", "front", "text_digest")
+    ``read`` is the world, if the text was read already. It is kept until the world is needed for the first time.
+    """
 
-    def __init__(self, text: str, digest: str, front: w.World) -> None:
+    __slots__ = ("_read", "_text", "front", "text_digest")
+
+    def __init__(self, text: str, digest: str, front: w.World, read: w.World | None = None) -> None:
         self._text = text
+        self._read = read
         self.text_digest = digest
         self.front = front
 
     def whole(self) -> w.World:
         """The world of the text. Raises InvalidWorldError, if the text needs something that is not installed now."""
-        return read_world(self._text)
+        world, self._read = self._read, None
+        return read_world(self._text) if world is None else world
 
 
 AnyWorld = w.World | KnownWorld
@@ -56,6 +61,14 @@ def known_world(text: str, states: Mapping[str, str]) -> KnownWorld | None:
     if not kept or states.get(TEXT_STATE) != digest:
         return None
     return KnownWorld(text, digest, _front_of(json.loads(kept)))
+
+
+def as_text(text: str, world: w.World) -> AnyWorld:
+    """The world that was read from a text, to be kept as the text. The same world, if the text alone is too little."""
+    digest = text_digest(text)
+    if world.text_digest != digest:
+        return world
+    return KnownWorld(text, digest, _front_of(_front_values(world)), world)
 
 
 def note_text(connection: Any, world: w.World) -> None:
