@@ -226,7 +226,7 @@ def test_every_key_of_the_sandbox_file_is_documented_and_no_other() -> None:
 
 def test_defaults_of_the_settings_are_documented() -> None:
     rows = {row[0].strip("`"): row[1].strip("`") for row in table_rows(sections(page("sandbox-file.md"))["settings"])}
-    defaults = {name: getattr(SandboxSettings(), name) for name in SandboxSettings.__dataclass_fields__}
+    defaults = {name: getattr(SandboxSettings(), name) for name in SandboxSettings.__struct_fields__}
     shown = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
     shown["quotas"] = changed_quotas(defaults["quotas"])
     assert rows == {name: str(value).lower() if value is True else str(value) for name, value in shown.items()}
@@ -284,7 +284,7 @@ def test_every_kind_and_key_of_a_fault_rule_is_documented_and_no_other() -> None
     defaults = {row[0].strip("`"): row[1] for row in table_rows(keys)}
     assert list(defaults) == list(KEYS)
     for key in ("delay_seconds", "nth", "probability"):
-        assert defaults[key] == f"`{FaultRule.__dataclass_fields__[key].default}`"
+        assert defaults[key] == f"`{getattr(FaultRule(rule_id='', kind='delay'), key)}`"
     assert len(table_rows(retried)) == 5
 
 

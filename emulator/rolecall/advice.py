@@ -10,10 +10,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Literal
+
+from msgspec import Struct
 
 from rolecall.caches import remembered
 from rolecall.data import (
@@ -71,16 +72,14 @@ _GLOBAL_LIKENESS = 0.9
 Problem = Literal["service", "action", "wildcard"]
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """One piece of advice on the statement with this index, counted from 0."""
 
     statement_index: int
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Meaning:
+class _Meaning(Struct, frozen=True):
     """What one Action entry means: the actions it covers, or what is wrong with it.
 
     A ``limitless`` entry covers actions of every service. An ``exact`` entry has no wildcards.

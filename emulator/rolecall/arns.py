@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from rolecall.quick_values import quick_value
+from msgspec import Struct
 
 PARTITION = "aws"
 _LAST_COLONS = 5
@@ -15,8 +15,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _AROUND = frozenset({"Partition", "Region", "Account", "AccountId"})
 
 
-@quick_value(frozen=True, slots=True)
-class Arn:
+class Arn(Struct, frozen=True):
     """``arn:partition:service:region:account:resource``. The resource keeps its own colons and slashes."""
 
     partition: str

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
 
 # 1970-01-01 and 9999-01-01: an answer can show every date between them, with room for the longest session.
 EARLIEST_SECONDS = 0
@@ -38,8 +39,7 @@ class BadTimeError(ValueError):
     """A time that cannot be understood, or that the clock cannot show. The user sees the message."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClockState:
+class ClockState(Struct, frozen=True):
     """How the sandbox's time differs from the machine's."""
 
     offset_seconds: float = 0.0

@@ -9,8 +9,9 @@ references).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 # The two messages differ by a full stop, as AWS's do.
 DAMAGED_TOKEN_MESSAGE = "The security token included in the request is invalid"  # noqa: S105
@@ -44,8 +45,7 @@ class AwsError(Exception):
         self.members = members
 
 
-@dataclass(frozen=True, slots=True)
-class CommonError:
+class CommonError(Struct, frozen=True):
     """One error that every service can answer: its code and HTTP status in the query and in the JSON protocols."""
 
     query_code: str

@@ -7,9 +7,8 @@ case, values are text decoded as Latin-1, and repeated headers are joined with a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 
-from rolecall.quick_values import quick_value
+from msgspec import Struct, field
 
 
 class DroppedConnectionError(Exception):
@@ -25,8 +24,7 @@ def name_of_host(host: str) -> str:
     return host.partition(":")[0].lower().removesuffix(".")
 
 
-@quick_value(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(Struct, frozen=True):
     """The client's request. ``raw_path`` and ``raw_query`` are still percent-encoded, as they were signed.
 
     ``path_is_rebuilt`` says that the server knew only the decoded path, so that ``/`` may have been an escaped slash.
@@ -42,8 +40,7 @@ class HttpRequest:
     path_is_rebuilt: bool = False
 
 
-@quick_value(frozen=True, slots=True)
-class HttpAnswer:
+class HttpAnswer(Struct, frozen=True):
     """The answer. ``headers`` has neither Content-Length nor the request id, which the web room adds."""
 
     status: int

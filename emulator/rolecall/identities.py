@@ -7,9 +7,9 @@ checks expiry. Refusals come in AWS's order: a damaged token, then an expired on
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from functools import lru_cache
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from rolecall.access.check import Rights
@@ -27,6 +27,7 @@ from rolecall.caches import BoundedCache
 from rolecall.errors import DAMAGED_TOKEN_MESSAGE, EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError
 from rolecall.policy import Layers, NamedPolicy, PolicyKind, compile_policies
 from rolecall.principals import Caller, Principal
+from rolecall.reprs import repr_without
 from rolecall.sessions.credentials import OpenedSession, open_session
 from rolecall.sessions.keys import KeyRing
 from rolecall.sessions.tokens import BadTokenError
@@ -37,13 +38,14 @@ _NOTHING = compile_policies([], PolicyKind.SESSION)
 ADMINISTRATOR_POLICY_ARN = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """The caller, the secret that must sign the call, and the rights. Long-term keys have no expiry."""
 
     rights: Rights
-    secret_access_key: str = field(repr=False)
+    secret_access_key: str
     expires_at_seconds: int | None = None
+
+    __repr__ = repr_without("secret_access_key")
 
     @property
     def caller(self) -> Caller:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
+
+from msgspec import Struct, field
 
 from rolecall.access.policies import MalformedPolicy, parsed_policy
 from rolecall.advice import advise
@@ -28,8 +29,7 @@ _STATEMENT_ALONE = 'a statement on its own is no policy: put it into {"Version":
 _YAML_POLICY = "IAM takes policy documents in JSON only; convert this one to JSON before you store it"
 
 
-@dataclass(frozen=True, slots=True)
-class Examination:
+class Examination(Struct, frozen=True):
     """What was found in one file. ``kind`` says what the file is. Advice does not count as a problem."""
 
     kind: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
+
 from rolecall.arns import federated_user_arn
-from rolecall.quick_values import quick_value
 
 PrincipalType = Literal[
     "Account",
@@ -33,8 +33,7 @@ SessionType = Literal[
 ROLE_SESSIONS: frozenset[SessionType] = frozenset({"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
 
 
-@quick_value(frozen=True, slots=True)
-class Principal:
+class Principal(Struct, frozen=True):
     """A caller as policies and GetCallerIdentity see it (IAM User Guide, "IAM identifiers").
 
     ``arn`` is GetCallerIdentity's answer. ``principal_arn`` is aws:PrincipalArn; for a role session it is the role's
@@ -71,8 +70,7 @@ def federated_principal(owner: Principal, name: str) -> Principal:
     return Principal("FederatedUser", owner.account_id, arn, arn, f"{owner.account_id}:{name}", owner.entity_id, name)
 
 
-@quick_value(frozen=True, slots=True, kw_only=True)
-class SessionContents:
+class SessionContents(Struct, frozen=True, kw_only=True):
     """What a session is requested with and then carries.
 
     ``context`` holds the condition keys that a federated session keeps, in lower case, such as
@@ -102,8 +100,7 @@ class SessionContents:
     scope_down_policies: tuple[str, ...] = ()
 
 
-@quick_value(frozen=True, slots=True, kw_only=True)
-class Session(SessionContents):
+class Session(SessionContents, frozen=True, kw_only=True):
     """What temporary credentials carry besides their principal. Times are seconds since the epoch."""
 
     access_key_id: str
@@ -113,16 +110,14 @@ class Session(SessionContents):
     chain: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TokenSource:
+class TokenSource(Struct, frozen=True):
     """The principal of another partition that requested a web identity token from AWS, and the Region where it did."""
 
     principal_arn: str
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """A principal, its access key, and its session (None for long-term keys).
 
     ``token_source`` is set for a caller whose proof is a token that AWS issued in another partition.

@@ -7,9 +7,10 @@ them costs time. A test compares the records with the models.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+from msgspec import Struct
 
 # The Region of a call that names no other, and the Region of AWS's global endpoints.
 DEFAULT_REGION = "us-east-1"
@@ -26,8 +27,7 @@ ErrorForm = Literal["xml", "code", "message", "type", "oauth", "word"]
 CredentialRules = Literal["", "sts", "iam"]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceRecord:
+class ServiceRecord(Struct, frozen=True):
     """One service that Rolecall serves.
 
     - ``action_prefix``: stands before the colon of its IAM actions.

@@ -6,11 +6,13 @@ import hashlib
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
 
+from msgspec import Struct, field
+
 from rolecall.data import QUOTAS, Quotas
+from rolecall.reprs import repr_without
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4580
@@ -32,8 +34,7 @@ OWN_PARTITION = "aws"
 PARTITIONS = (OWN_PARTITION, "aws-cn", "aws-us-gov", "aws-eusc")
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxSettings:
+class SandboxSettings(Struct, frozen=True):
     """The ``settings`` section of the sandbox file. The defaults are the strict ones."""
 
     strict: bool = True
@@ -50,8 +51,7 @@ class SandboxSettings:
         return self.partitions.get(account_id, OWN_PARTITION)
 
 
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
+class TlsFiles(Struct, frozen=True):
     """The PEM files a server proves itself with. ``authority_path`` is what clients need to know to believe it."""
 
     certificate_path: str
@@ -59,8 +59,7 @@ class TlsFiles:
     authority_path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSettings:
+class ServerSettings(Struct, frozen=True):
     """How the server listens and where it keeps its data."""
 
     database_url: str
@@ -79,16 +78,17 @@ class ServerSettings:
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     # Other machines that may use the control endpoints: what they must prove, and their addresses.
-    control_token: str = field(default="", repr=False)
+    control_token: str = ""
     control_hosts: tuple[str, ...] = ()
+
+    __repr__ = repr_without("control_token")
 
 
 # Addresses that mean "every interface", and how this machine reaches the server then.
 _REACHABLE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where the server listens."""
 
     host: str

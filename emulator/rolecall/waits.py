@@ -7,29 +7,27 @@ the generator decides where to wait. :func:`wait_here` waits in its own thread; 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True):
     """Go on after so many seconds of the machine's time."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(Struct, frozen=True):
     """Go on when ``work`` is done, which asks another party. Calls with the same ``source`` share one run of it."""
 
     source: str
     work: Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class LongWork:
+class LongWork(Struct, frozen=True):
     """Go on in another thread: the next step may wait for the database or compute for long."""
 
 

@@ -9,12 +9,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from logged_worlds import EVERYTHING, keep_log, names, new_log, outcome, refused, request_id
+from msgspec.structs import replace
 
 from rolecall.call_log import waiting_calls
 from rolecall.call_log.background import BackgroundWriter

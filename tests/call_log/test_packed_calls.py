@@ -6,11 +6,11 @@ import multiprocessing
 import sqlite3
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from logged_worlds import names, new_log, outcome
+from msgspec.structs import replace
 
 from rolecall.errors import AwsError
 from rolecall.principals import Caller, Principal

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from attached_worlds import ACCOUNT, TASK, ask, attached_world, caller, trust
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 
 from rolecall.web.attach_endpoint import shown
 
@@ -20,8 +21,8 @@ SOURCE = f"arn:aws:ecs:us-east-1:{ACCOUNT}:*"
 def environment(world: Any, attachment_id: str = TASK) -> dict[str, str]:
     """The variables of the task, as if something listened at port 4600."""
     [found] = [each for each in world._sandbox.attachments.list() if each.attachment_id == attachment_id]
-    object.__setattr__(found, "bound_port", 4600)
-    return shown(world._sandbox, found, "http://127.0.0.1")["environment"]  # type: ignore[no-any-return]
+    listening = replace(found, bound_port=4600)
+    return shown(world._sandbox, listening, "http://127.0.0.1")["environment"]  # type: ignore[no-any-return]
 
 
 def asked(world: Any, attachment_id: str = TASK, **headers: str) -> Any:
@@ -130,7 +131,6 @@ def test_a_role_that_was_deleted(make_world: Any) -> None:
 def test_the_address_that_sdks_know_needs_no_url(make_world: Any) -> None:
     world = make_world(attached_world(tasks=[{"id": TASK, "role": "task", "host": "169.254.170.2", "port": 80}]))
     [found] = [each for each in world._sandbox.attachments.list() if each.attachment_id == TASK]
-    object.__setattr__(found, "bound_port", 80)
-    variables = shown(world._sandbox, found, "http://127.0.0.1")["environment"]
+    variables = shown(world._sandbox, replace(found, bound_port=80), "http://127.0.0.1")["environment"]
     assert sorted(variables) == ["AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
     assert variables["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"].startswith("/v2/credentials/")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, TypedDict
 
 import pytest
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 from raw_calls import sample
 
 from rolecall.services.catalogue import find

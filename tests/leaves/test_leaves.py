@@ -15,7 +15,6 @@ from rolecall.arns import Arn, assumed_role_arn, federated_user_arn, iam_arn, pa
 from rolecall.caches import KEPT_CHARACTERS, BoundedCache, remembered
 from rolecall.clock import Clock, iso8601
 from rolecall.ids import Identifiers, account_of_access_key
-from rolecall.quick_values import quick_value
 from rolecall.settings import Address, data_folder, default_database_url
 
 
@@ -201,20 +200,3 @@ def test_every_sandbox_file_has_a_database_of_its_own() -> None:
 )
 def test_the_address_to_reach_the_server_by(host: str, url: str) -> None:
     assert Address(host, 4580).url == url
-
-
-@quick_value(frozen=True, slots=True)
-class Point:
-    x: int
-    y: int = 0
-
-
-def test_a_quick_value_is_equal_and_hashable_by_its_fields() -> None:
-    assert Point(1) == Point(1, 0) != Point(1, 2)
-    assert {Point(1): "found"}[Point(x=1, y=0)] == "found"
-    assert not hasattr(Point(1), "__dict__")
-
-
-def test_a_quick_value_is_declared_as_what_the_type_checker_takes_it_for() -> None:
-    with pytest.raises(ValueError, match="is frozen and has slots"):
-        quick_value(frozen=False, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import replace
 from typing import Any
 
 import policy_worlds
 import pytest
+from msgspec.structs import replace
 
 from rolecall.policy import Explanation, Layers, PolicyKind, Question, decide, denial_message, explain, policy_label
 

@@ -12,7 +12,6 @@ import json
 import os
 import random
 from collections import Counter
-from dataclasses import asdict
 from functools import cache
 from typing import Any
 
@@ -23,6 +22,7 @@ import test_policy_cases
 from amounts import usual
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from rolecall.policy import IMPLICIT_DENY_NAMES_FIRST, Decision, decide, denial_message, explain
 from rolecall.principals import Principal

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
 from typing import Any
 
 import policy_worlds
@@ -11,6 +10,7 @@ import test_policy_oracle
 from amounts import usual
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rolecall.access.check import _with_resource_policy
 from rolecall.policy import (
@@ -112,7 +112,7 @@ def test_a_resource_policy_leaves_every_layer_of_the_caller_in_place() -> None:
     """The engine's layers are copied by hand for a call about a resource. A forgotten one would limit nothing."""
     layer = policy_worlds.compiled([ALLOW], PolicyKind.SESSION)
     several = ("scps", "rcps", "delegation", "scope_down")
-    full = {field.name: (layer,) if field.name in several else layer for field in fields(Layers)}
+    full = {name: (layer,) if name in several else layer for name in Layers.__struct_fields__}
     layers = Layers(**{**full, "session_policy_required": True})
     resource = policy_worlds.compiled([], PolicyKind.RESOURCE)
     assert _with_resource_policy(layers, resource, layers.rcps) == replace(layers, resource=resource)

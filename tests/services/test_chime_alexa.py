@@ -1,9 +1,8 @@
 """Alexa for Business on shared devices: it makes Chime's service-linked role, and needs the permission to do so."""
 
-from dataclasses import replace
-
 import pytest
 from chime_calls import chime_of, first_account, new_account, new_user, refusal, user_of
+from msgspec.structs import replace
 
 from rolecall.data import service_linked_roles
 from rolecall.storage import chime_users

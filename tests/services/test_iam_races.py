@@ -7,7 +7,6 @@ the operation's check, and the operation's write then meets the row.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 import saml_calls
 import test_sts_delegation
 from iam_calls import FILLER_ARNS, READ_ONLY, WORLD, fails, refusal
+from msgspec.structs import replace
 
 CONCURRENT = (
     "The request was rejected because multiple requests to change this object were submitted simultaneously. "

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from logged_worlds import keep_log, refused
+from msgspec.structs import replace
 from sts_calls import ACCOUNT, account, allow, declared, policy, role, role_arn, root_arn, session_arn, statement, trust
 from test_sts_delegation import Delegation
 from test_sts_delegation import world_text as delegation_world
@@ -203,13 +203,13 @@ PRINCIPAL = Principal("AssumedRole", ACCOUNT, "arn", "role", "id:session", "id",
 
 
 def contents(of: Any) -> dict[str, Any]:
-    return {field.name: getattr(of, field.name) for field in fields(SessionContents)}
+    return {name: getattr(of, name) for name in SessionContents.__struct_fields__}
 
 
 def test_the_token_carries_every_part_of_a_session() -> None:
     empty = SessionContents(type="GetSessionToken")
-    for field in fields(SessionContents):
-        assert getattr(FULL, field.name) != getattr(empty, field.name), f"{field.name}: give it another value here"
+    for name in SessionContents.__struct_fields__:
+        assert getattr(FULL, name) != getattr(empty, name), f"{name}: give it another value here"
     keys = KeyRing([SealingKey("0a1b2c3d", b"k" * 32)])
     for wanted in (FULL, empty):
         request = SessionRequest(**contents(wanted), principal=PRINCIPAL, duration_seconds=900)

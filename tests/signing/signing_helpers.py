@@ -1,12 +1,12 @@
 """Requests signed by botocore, as Rolecall receives them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from msgspec.structs import replace
 
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest

@@ -1,13 +1,13 @@
 """A changed signed request does not verify: each way of tampering by name, then all of them at random."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import parse_qsl
 
 import pytest
 from amounts import examples
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from signing_helpers import (
     FORM,
     KEY_ID,

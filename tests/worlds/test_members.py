@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from rolecall.storage import tables as t
 from rolecall.worlds import checking as c
 from rolecall.worlds import world as w
 from rolecall.worlds.chime_accounts import DeclaredChimeAccount, DeclaredChimeUser
-from rolecall.worlds.members import column, columns_of, member, members_of, moment, new_columns_of, section_of
+from rolecall.worlds.members import Declared, column, columns_of, member, members_of, moment, new_columns_of, section_of
 
 TABLES = [
     (w.DeclaredKey, t.access_keys),
@@ -29,8 +28,7 @@ TABLES = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thing:
+class Thing(Declared):
     """A record with every kind of member."""
 
     name: str = column(c.text)

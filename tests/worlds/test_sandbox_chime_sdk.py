@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from rolecall import Rolecall
 from rolecall.ids import Identifiers
 from rolecall.storage.engine import Database
 from rolecall.storage.tables import metadata
-from rolecall.worlds import chime_sdk
+from rolecall.worlds import chime_sdk, members
 from rolecall.worlds.checking import Notes
 from rolecall.worlds.declare import read_world
 from rolecall.worlds.located import Located
@@ -603,7 +602,7 @@ _TRIED = [
 
 
 def accepts(make: type, name: str, value: str) -> bool:
-    check = next(each.metadata["check"] for each in dataclasses.fields(make) if each.name == name)
+    check = members.members_of(make)[name].check
     notes = Notes(Located({}, {}))
     check(notes, (), value)
     return not notes.problems

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rolecall.access.context import Moment, RequestContext
 from rolecall.access.permission import ContextValue, Permission
@@ -12,8 +13,7 @@ from rolecall.policy import CompiledPolicies, Decision, Layers, Question, decide
 from rolecall.principals import Caller
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(Struct, frozen=True):
     """A caller's compiled policies, and the condition keys that never change for it."""
 
     caller: Caller

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from rolecall.access.check import Rights, ask
@@ -28,7 +29,6 @@ from rolecall.policy import (
     decide,
 )
 from rolecall.principals import Principal
-from rolecall.quick_values import quick_value
 from rolecall.storage.console_access import is_enforced, statements_of
 
 AUTHENTICATE = "signin:Authenticate"
@@ -45,8 +45,7 @@ _UNCONFIRMED: Mapping[str, ContextValue] = {
 Block = dict[str, dict[str, list[str]]]
 
 
-@quick_value(frozen=True, slots=True)
-class ConsoleAccess:
+class ConsoleAccess(Struct, frozen=True):
     """The policies that a sign-in to an account must pass.
 
     ``denies`` is the resource-based policy as it is. ``open`` also allows what no statement denies: "AWS Sign-In allows

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from rolecall.policy import CompiledPolicies
-from rolecall.quick_values import quick_value
 
 ContextValue = str | tuple[str, ...]
 
 
-@quick_value(frozen=True, slots=True)
-class Permission:
+class Permission(Struct, frozen=True):
     """One action on one resource.
 
     ``resource`` is an ARN, or ``*`` for actions without resource types. ``account_id`` owns the resource; empty means

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from rolecall.caches import KEPT_POLICY_CHARACTERS, BoundedCache
@@ -84,8 +84,7 @@ def _problem(text: str, kind: PolicyKind) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Authority:
+class Authority(Struct, frozen=True):
     """The rights of a user or a role: compiled layers, and the facts that become condition keys."""
 
     entity: Entity | None
@@ -96,8 +95,7 @@ class Authority:
     organization_path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(Struct, frozen=True):
     """An account's organization, its place there, and the compiled control policies of every level above it.
 
     ``rcps`` is empty when there is no resource control policy except RCPFullAWSAccess, which changes nothing. In a
@@ -111,8 +109,7 @@ class Membership:
     closed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Struct, frozen=True):
     """A role, its compiled trust policy, and the organization of its account."""
 
     role: TrustedRole

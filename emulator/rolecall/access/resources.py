@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.arns import PARTITION
 from rolecall.data import ResourceType, actions, resource_members, resource_types
-from rolecall.quick_values import quick_value
 
 EVERYTHING = "*"
 # The path to a member of an input. ("TargetApplications", "SipMediaApplicationId") is inside a list of structures.
@@ -30,8 +30,7 @@ _ACCOUNT_VARIABLES = frozenset({"Account", "AccountId"})
 _NAMED_BY = ("", "id", "name", "arn", "identifier")
 
 
-@quick_value(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """One resource of a call. ``type`` is its type in the reference, empty for ``*`` and for an ARN of another type.
 
     ``given`` is the name, id or ARN in the request. It is empty when the request names no resource.
@@ -42,8 +41,7 @@ class Resource:
     given: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Template:
+class _Template(Struct, frozen=True):
     """The ARN template of a resource type. The resource's name fills the variable ``last``, if there is one."""
 
     type: str
@@ -67,8 +65,7 @@ def _template(row: ResourceType) -> _Template:
     return _Template(row.name, row.arn, variables, sum(map(len, parts[0::2])), re.compile(written))
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """A member that names resources of some types. With ``holds_arns`` its value is never a name or an id."""
 
     path: MemberPath
@@ -76,8 +73,7 @@ class _Source:
     holds_arns: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ActionResources:
+class ActionResources(Struct, frozen=True):
     """One operation, compiled: see :func:`compile_resources`."""
 
     sources: tuple[_Source, ...]

@@ -7,8 +7,9 @@ change, because every one of them refuses by itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.arns import parse_arn
 from rolecall.call_log.layers import LAYER_TITLES
@@ -36,8 +37,7 @@ _PLACES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One layer's change. ``statement`` is what to add, None when a statement that is there has to change.
 
     ``policy_name`` and ``policy_arn`` name the policy of such a statement; they are empty for a statement to add.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from rolecall.errors import AwsError
 from rolecall.policy import Decision
 from rolecall.principals import Caller
+from rolecall.reprs import repr_without
 
 # An error message repeats a one-time code that breaks a limit, because STS's model does not mark it as sensitive. A
 # code with a blank too many is still valid without it. The pattern reaches from the first value to the last mention, so
@@ -40,19 +42,20 @@ class Recorder(Protocol):
     def error_names(self) -> Mapping[str, str]: ...
 
 
-@dataclass(slots=True)
-class Recorded:
+class Recorded(Struct):
     """The parameters and the answer of a call with their secrets. Only what ``recorder`` makes of them may be written.
 
     ``parameters`` are None when they were malformed or the request has too many ``body_bytes``. ``answer`` is None when
     there was none or it is not recorded. Never changed, like an outcome.
     """
 
-    recorder: Recorder = field(repr=False)
+    recorder: Recorder
     body_bytes: int
     # Never shown in the text of an outcome, for example by a failing test.
-    parameters: Mapping[str, Any] | None = field(repr=False)
-    answer: Mapping[str, Any] | None = field(repr=False)
+    parameters: Mapping[str, Any] | None
+    answer: Mapping[str, Any] | None
+
+    __repr__ = repr_without("recorder", "parameters", "answer")
 
 
 def recorded(
@@ -63,8 +66,7 @@ def recorded(
     return Recorded(recorder, body_bytes, kept, None if recorder.answer is None else answer)
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """One call and its end. Never changed once it is made. It is not frozen, because every call makes one.
 
     ``caller`` is None until credentials are proven; ``access_key_id`` is then only the request's claim. ``decisions``

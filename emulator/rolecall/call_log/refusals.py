@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
+
+from msgspec import to_builtins
 
 from rolecall.call_log.authorization_message import (
     RESOURCE_SIDE,
@@ -112,7 +113,7 @@ def _evaluation(
             _add_policy(named, compiled.kind, target, policies, documents, hidden=hidden)
         in_order = [each.policy for each in compiled.statements if matches(each, question)]
         matched = [
-            {**asdict(statement), "uri": policy_uri(named, compiled.kind, target)}
+            {**to_builtins(statement), "uri": policy_uri(named, compiled.kind, target)}
             for named, statement in zip(in_order, layer.matched, strict=True)
         ]
         shown = {"layer": layer.layer, "effect": layer.effect, "needed": compiled.kind in needed, "target": target}
@@ -128,7 +129,7 @@ def _evaluation(
         "context": context,
         **({"hidden_keys": [key for key in context if is_owners_key(key)]} if is_anothers else {}),
         "layers": layers,
-        "nearest": None if explained.nearest is None else asdict(explained.nearest),
+        "nearest": None if explained.nearest is None else to_builtins(explained.nearest),
     }
 
 

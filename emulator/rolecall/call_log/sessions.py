@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rolecall.storage.decision_log import CallFilter, LoggedCall
 
@@ -23,8 +25,7 @@ class Log(Protocol):
     def calls(self, wanted: CallFilter) -> list[LoggedCall]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class OpenSession:
+class OpenSession(Struct, frozen=True):
     """A session: the ARN of its principal, its key, who obtained it and when it ends."""
 
     arn: str

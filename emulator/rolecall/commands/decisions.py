@@ -7,13 +7,13 @@ import json
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import takewhile
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import click
+from msgspec.structs import replace
 
 from rolecall.call_log.cloudtrail import cloudtrail_records
 from rolecall.call_log.filter import BadFilterError, read_filter

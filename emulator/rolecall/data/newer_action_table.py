@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from msgspec import Struct
+
 _FILE = Path(__file__).parent / "actions" / "newer_actions.json"
 
 
-@dataclass(frozen=True, slots=True)
-class NewerAction:
+class NewerAction(Struct, frozen=True):
     """What is new about one action. ``access_level`` is empty when only condition keys of a known action are new."""
 
     access_level: str = ""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+
+from msgspec import Struct
 
 _FOLDER = Path(__file__).parent / "phone_numbers"
 UNITED_STATES = "US"
@@ -18,8 +19,7 @@ PRODUCT_TYPES = (BUSINESS_CALLING, VOICE_CONNECTOR, DIAL_IN)
 _TOLL_FREE_PREFIXES = ("800", "833", "844", "855", "866", "877", "888")
 
 
-@dataclass(frozen=True, slots=True)
-class NumberRange:
+class NumberRange(Struct, frozen=True):
     """All numbers that begin with ``prefix``, a plus sign and digits, and have ``digits`` more.
 
     ``area_code`` is a toll-free prefix for a toll-free range of the United States. It is empty elsewhere, as

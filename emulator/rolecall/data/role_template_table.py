@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import Struct
+
 _FILE = Path(__file__).parent / "role_templates" / "role_templates.json"
 
 
-@dataclass(frozen=True, slots=True)
-class RoleTemplate:
+class RoleTemplate(Struct, frozen=True):
     """One minor version of a template. ``answer`` is GetRoleTemplateVersion's, with times in ISO 8601."""
 
     arn: str

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from msgspec import Struct
+
 _FILE = Path(__file__).parent / "saml_attributes" / "saml_attributes.json"
 
 
-@dataclass(frozen=True, slots=True)
-class SamlAttribute:
+class SamlAttribute(Struct, frozen=True):
     """``key`` is in lower case, as condition keys are compared. ``is_list`` keys hold every value."""
 
     name: str

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
+
+from msgspec import Struct
 
 _FILE = Path(__file__).parent / "service_linked_roles" / "service_linked_roles.tsv"
 _POLICY_ARN_PREFIX = "arn:aws:iam::aws:policy/aws-service-role/"
@@ -19,8 +20,7 @@ CustomSuffix = Literal["refused", "allowed"]
 CUSTOM_SUFFIX_WHEN_UNKNOWN: CustomSuffix = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceLinkedRole:
+class ServiceLinkedRole(Struct, frozen=True):
     """The role that ``CreateServiceLinkedRole`` makes for one service.
 
     ``service`` is the service principal. ``policy_arn`` names the one policy attached to the role, even when that

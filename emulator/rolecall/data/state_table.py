@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from msgspec import Struct
 
 _FILE = Path(__file__).parent / "states" / "states.tsv"
 
 
-@dataclass(frozen=True, slots=True)
-class UnitedStatesState:
+class UnitedStatesState(Struct, frozen=True):
     """A state by its code of two letters; ``zip_prefixes`` are first and last of ranges of three digits."""
 
     code: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
+
+from msgspec import Struct, field
 
 from rolecall.access.policies import PolicyStore
 from rolecall.caches import BoundedCache
@@ -34,8 +35,7 @@ class Issued(NamedTuple):
 Cache = BoundedCache[tuple[Hashable, ...], Issued]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A request to an attachment. ``db`` is a snapshot. Times are seconds since the epoch, by the sandbox's clock.
 
     A fault rule may ask for credentials with a ``flaw``.
@@ -70,8 +70,7 @@ class Minting(Protocol):
         """A token of one of Rolecall's own issuers, by its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """An answer; None if it does not reach the program.
 
     ``caller`` is the session that was handed out. ``decisions`` are about the trust policy. ``error`` is for the log,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rolecall.access.check import Rights, check
 from rolecall.access.context import Moment, owner_keys
@@ -31,8 +33,7 @@ _TRUSTS_NOBODY = compile_policies([], PolicyKind.TRUST)
 _DENIED = "AccessDenied"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """The session that a service wants of a role. The meanings are those of AssumeRole's parameters.
 
     ``source_arn`` is what the service acts for, as the key aws:SourceArn of the trust policy has it. ``context`` are
@@ -55,8 +56,7 @@ class Wanted:
     policy_arns: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(Struct, frozen=True):
     """What a session is made with."""
 
     db: Any

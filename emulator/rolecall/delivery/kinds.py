@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from rolecall.delivery.asked import Asked, Delivered, Minting
 from rolecall.errors import AwsError
@@ -37,8 +38,7 @@ class Provider(Protocol):
     def environment(self, attachment: Attachment, url: str, minting: Minting) -> dict[str, str]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """One kind of attachment.
 
     ``principal`` is the service that assumes the role. ``operations`` have the error codes that fault rules may ask

@@ -10,9 +10,10 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.access.check import RefusedError
 from rolecall.arns import iam_arn
@@ -49,8 +50,7 @@ EXPIRED_MESSAGE = "The service account token has expired."
 NO_ASSOCIATION_MESSAGE = "The service account {namespace}/{name} has no Pod Identity association in cluster {cluster}."
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceAccount:
+class ServiceAccount(Struct, frozen=True):
     """Who a proven token is for: a service account of Kubernetes, and the pod that the token was made for."""
 
     namespace: str

@@ -10,9 +10,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from rolecall.access.check import RefusedError, Rights, ask, check
@@ -63,8 +64,7 @@ NO_PERMISSION_NEEDED = "the call needs no permission"
 PROOF_NEEDED = "the call is not signed: its proof of identity is a token or an assertion"
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """The answer to a question. ``decision`` is None when no policy was asked; then ``reason`` says why not.
 
     ``is_known`` is False when the answer could not be worked out. No expectation holds on such an answer.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.access.check import Rights
 from rolecall.access.permission import Permission
@@ -22,8 +23,7 @@ MAXIMUM_STEPS = 8
 _MAXIMUM_VISITS = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One AssumeRole of a chain, and the conditions that the call must meet beyond a plain one."""
 
     caller: Who
@@ -35,8 +35,7 @@ class Step:
         return {"from": self.caller.arn, "to": self.role.arn, "conditions": conditions}
 
 
-@dataclass(frozen=True, slots=True)
-class Chains:
+class Chains(Struct, frozen=True):
     """The shortest chains first. ``more`` says that there are further ones."""
 
     start: Who

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rolecall.access.check import Rights, ask
 from rolecall.access.context import RequestContext
@@ -36,8 +38,7 @@ _OF_RESOURCES = ("aws:resourcetag/", "iam:resourcetag/", "iam:permissionsboundar
 Part = tuple[int, Answered]
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """The resources of a question: one ARN, a pattern of ARNs, or any resource when ``pattern`` is empty."""
 
     pattern: str = ""

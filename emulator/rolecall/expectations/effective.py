@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rolecall.data import service_prefixes
 from rolecall.expectations.actions import ActionTable, is_wild
@@ -17,8 +18,7 @@ from rolecall.expectations.unmet import Relaxing, Unmet, real_layers, unmet_cond
 _EMULATED = frozenset({"chime", "iam", "organizations", "sts"})
 
 
-@dataclass(frozen=True, slots=True)
-class Effective:
+class Effective(Struct, frozen=True):
     """One action that a principal may call.
 
     ``resource`` is an example of a resource on which it may, or ``*``. ``conditions`` are those that a plain call does

@@ -9,8 +9,9 @@ expectations:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from rolecall.expectations.actions import action_problem
 from rolecall.expectations.context import Context, as_given_key, as_request_value
@@ -36,16 +37,14 @@ class InvalidExpectationsError(Exception):
         super().__init__("; ".join(f"line {problem.line}: {problem.message}" for problem in self.problems))
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A text of the file, and its line."""
 
     text: str
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """One entry of the file.
 
     ``principals`` are those it is about; for ``nobody`` they are the exceptions. ``on`` are the resources of actions;

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.expectations.actions import ActionTable, action_problem, one_action_problem, table_for
 from rolecall.expectations.asking import asking, is_assuming
@@ -19,8 +20,7 @@ class BadQuestionError(ValueError):
     """A question that cannot be asked. The message is for the user."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """A principal that may do the action: on ``resource``, and under ``conditions`` that a plain call does not meet."""
 
     who: Who
@@ -32,8 +32,7 @@ class Holder:
         return {"principal": self.who.arn, "resource": self.resource, "conditions": conditions}
 
 
-@dataclass(frozen=True, slots=True)
-class Holders:
+class Holders(Struct, frozen=True):
     """The answer to one question. ``resource`` is empty when it was about any resource."""
 
     action: str

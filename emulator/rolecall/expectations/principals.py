@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from rolecall.access.check import Rights
@@ -41,8 +41,7 @@ class NoSuchNameError(ValueError):
     """A name that means nothing in this sandbox, or several things. The message says what to write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(Struct, frozen=True):
     """One principal. ``label`` is its shortest name: ``role/deploy``, in another account ``444455556666:role/deploy``.
 
     ``kind`` is user, role or root. ``unique_id`` is the account id for a root user.
@@ -56,8 +55,7 @@ class Who:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Everyone:
+class _Everyone(Struct, frozen=True):
     """The accounts with their names, and the principals, account by account."""
 
     accounts: Mapping[str, str]

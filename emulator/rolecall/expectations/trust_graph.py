@@ -8,8 +8,9 @@ what they send is not known, so their conditions are shown as they are written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from rolecall.access.permission import Permission
 from rolecall.access.policies import Authority, Trust
@@ -32,8 +33,7 @@ Conditions = tuple[str, ...]
 Policies = TypeVar("Policies", Authority | None, Trust | None)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """One principal. ``kind`` is user, role, oidc, saml, service or outside.
 
     ``is_administrator``: it may do everything in its account. ``reaches_administrator``: it can become such a role.
@@ -47,8 +47,7 @@ class Node:
     reaches_administrator: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Struct, frozen=True):
     """``source`` can become the role ``target``. ``conditions`` are texts; none: a plain call is enough."""
 
     source: str
@@ -57,8 +56,7 @@ class Edge:
     leads_to_administrator: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TrustGraph:
+class TrustGraph(Struct, frozen=True):
     """The nodes with an edge, by ARN, and the edges."""
 
     nodes: Mapping[str, Node]

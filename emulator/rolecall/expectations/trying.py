@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rolecall.access.check import Rights
 from rolecall.access.permission import Permission
@@ -21,8 +23,7 @@ from rolecall.policy import CompiledPolicies, Layers, NamedPolicy, PolicyKind, c
 ROLE_NEEDED_MESSAGE = "assuming is about a role: give its ARN as the resource"
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A text in the place of a stored policy.
 
     ``named`` has the name and the ARN of the stored one. ``role_arn`` is the role of a trust policy, else empty.

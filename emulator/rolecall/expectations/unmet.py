@@ -8,8 +8,10 @@ Deny with such a condition is left out. So a refusal by these policies is a refu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rolecall.access.check import Rights
 from rolecall.access.permission import Permission
@@ -33,8 +35,7 @@ _GIVEN = (
 _OF_SESSIONS = (MFA_PRESENT, MFA_AGE)
 
 
-@dataclass(frozen=True, slots=True)
-class Unmet:
+class Unmet(Struct, frozen=True):
     """A condition that the plain call does not meet. For a Deny: one that it meets and must not."""
 
     layer: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from rolecall.expectations.actions import ActionTable, is_wild, table_for
 from rolecall.expectations.asking import Answered, Asker, asking
@@ -19,8 +20,7 @@ from rolecall.worlds.located import Problem
 _SHOWN = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """One expectation: its line in the file, its words, and why it does not hold. ``count`` counts its actions."""
 
     line: int

@@ -7,10 +7,10 @@ on its next call. Without rules, calls pay nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from rolecall.errors import EXPIRED_TOKEN_MESSAGE, UNKNOWN_KEY_MESSAGE, AwsError, region_disabled
@@ -45,8 +45,7 @@ class NoSuchRuleError(LookupError):
     """A rule that is not there. The user sees the message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Struck:
+class Struck(Struct, frozen=True):
     """What the rules do to one call."""
 
     error: AwsError | None = None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from rolecall.errors import REGION_DISABLED_CODE
 from rolecall.policy.patterns import cached_glob, wildcards
@@ -46,8 +47,7 @@ class InvalidFaultError(ValueError):
     """Rules that cannot be used. The message names every problem, one on each line."""
 
 
-@dataclass(frozen=True, slots=True)
-class FaultCatalogue:
+class FaultCatalogue(Struct, frozen=True):
     """What can fail: the operations and error codes of the services' models."""
 
     operations: Mapping[str, Callable[[], frozenset[str]]]
@@ -69,8 +69,7 @@ class FaultCatalogue:
         return (*self.operations, *self.attached)
 
 
-@dataclass(frozen=True, slots=True)
-class FaultRule:
+class FaultRule(Struct, frozen=True):
     """One rule. Empty selectors match every call. ``operations`` are the names that match ``operation``.
 
     Of the calls that it matches, it hits calls from the ``nth`` on, at most ``times`` of them (None: no limit), each
@@ -120,8 +119,7 @@ class FaultRule:
         return random.Random(f"{self.seed}:{call_number}").random() < self.probability  # noqa: S311
 
 
-@dataclass(frozen=True, slots=True)
-class CallFacts:
+class CallFacts(Struct, frozen=True):
     """The facts of a call that rules compare. There is no caller for an operation without a signature."""
 
     service: str
@@ -296,16 +294,19 @@ def _matching(pattern: str, service: str, catalogue: FaultCatalogue) -> set[str]
     return {name for name in catalogue.names_of(service) if test(name)}
 
 
+# A rule that says nothing. What a rule has in common with it is not shown.
+_BLANK = asdict(FaultRule(rule_id="", kind=""))
+
+
 def rule_as_json(rule: FaultRule, calls: int, hits: int) -> dict[str, Any]:
     """A rule as it was written, its id, and its counts."""
-    defaults = {field.name: field.default for field in dataclasses.fields(FaultRule)}
-    shown = {name: value for name, value in dataclasses.asdict(rule).items() if value != defaults[name]}
+    shown = {name: value for name, value in asdict(rule).items() if value != _BLANK[name]}
     shown.pop("operations", None)
     return {"id": shown.pop("rule_id"), **shown, "calls": calls, "hits": hits}
 
 
 def kept_text(rules: Iterable[FaultRule]) -> str:
-    return json.dumps([dataclasses.asdict(rule) for rule in rules])
+    return json.dumps([asdict(rule) for rule in rules])
 
 
 def read_kept(text: str | None) -> tuple[FaultRule, ...]:

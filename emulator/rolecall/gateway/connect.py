@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from rolecall.access.check import check
@@ -29,6 +30,7 @@ from rolecall.gateway.road import Gateway, unexpected
 from rolecall.http import DroppedConnectionError, HttpRequest
 from rolecall.identities import Identity, IdentityStore
 from rolecall.policy import Decision
+from rolecall.reprs import repr_without
 from rolecall.sandbox import Sandbox
 from rolecall.service_records import SERVICE_RECORDS, SOCKET_OPERATIONS, requested_region
 from rolecall.services.app_instance_kinds import USER
@@ -49,8 +51,7 @@ _SWITCHING_PROTOCOLS = 101
 _MAXIMUM_PARAMETERS = 32
 
 
-@dataclass(slots=True, eq=False)
-class PushSession:
+class PushSession(Struct, eq=False):
     """One user who receives events. A session is equal to itself only.
 
     ``since_event_id`` is the last event that the connect could see, and ``unseen_event_ids`` are the ids before it that
@@ -61,12 +62,14 @@ class PushSession:
 
     user_arn: str
     user_key: str
-    signature: Signature = field(repr=False)
+    signature: Signature
     expires_at_seconds: int | None
     since_event_id: int
     unseen_event_ids: frozenset[int]
     generation: int
     details: Sequence[str] = ()
+
+    __repr__ = repr_without("signature")
 
     def awaits(self, event_id: int) -> bool:
         """Whether the connect could not see the event."""

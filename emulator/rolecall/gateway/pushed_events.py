@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from rolecall.clock import monotonic_seconds
@@ -37,24 +37,21 @@ class Ending(Enum):
     USER = "its user was deleted"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """A text for some sessions."""
 
     text: str
     sessions: Sequence[PushSession]
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(Struct, frozen=True):
     """What one reading found. The endings come first: an ended session receives nothing more."""
 
     endings: Mapping[PushSession, Ending]
     deliveries: Sequence[Delivery]
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """How far the events are read.
 
     ``late`` has ids that were passed over, each with the time until which it is looked for. ``known`` are the sessions

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+
+from msgspec import Struct
 
 from rolecall.clock import Clock
 from rolecall.ids import Identifiers
@@ -68,22 +69,19 @@ class RedirectedError(Exception):
         self.url = url
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """What a user would give to the client: roles in accounts."""
 
     user: DirectoryUser
     roles: tuple[AssignedRole, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceRequest:
+class DeviceRequest(Struct, frozen=True):
     code: SsoCode
     client: SsoClient
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationRequest:
+class AuthorizationRequest(Struct, frozen=True):
     """A request for an authorization code (RFC 6749, section 4.1.1), with its parameters as they came."""
 
     client: SsoClient

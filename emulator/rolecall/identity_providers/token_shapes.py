@@ -7,8 +7,9 @@ GitLab Docs, OpenID Connect authentication using ID tokens. Ids are made up. Oth
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.ids import Identifiers
 
@@ -21,8 +22,7 @@ class ShapeError(ValueError):
     """A subject that tokens of this shape do not have. The user sees the message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """One kind of token with its default values. ``not_before_seconds`` is relative to the time of issue."""
 
     subject: str

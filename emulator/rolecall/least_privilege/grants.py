@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from rolecall.access.policies import Authority, PolicyStore
@@ -32,8 +32,7 @@ class NoGrantsError(ValueError):
     """The principal has no policies to compare with its calls. The message is for the user who asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unused:
+class Unused(Struct, frozen=True):
     """Grants that no call used.
 
     ``actions`` has actions by service. ``resources`` has, by action that was used, the entries of the policies that no
@@ -182,8 +181,7 @@ def _wild(text: str) -> bool:
 # On which resources.
 
 
-@dataclass(frozen=True, slots=True)
-class _Resources:
+class _Resources(Struct, frozen=True):
     """One entry of Resource, as it is written and as a pattern. In the pattern a variable matches anything."""
 
     written: str
@@ -200,8 +198,7 @@ class _Resources:
         return cached_glob(self.pattern)(pattern)
 
 
-@dataclass(frozen=True, slots=True)
-class _Statement:
+class _Statement(Struct, frozen=True):
     """A statement with its actions by service, and the entries of its Resource or NotResource.
 
     ReadOnlyAccess has some two thousand actions of four hundred services. Testing all of them for each action would

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from rolecall.least_privilege.grants import Unused, authority_of, unused
@@ -33,8 +33,7 @@ class Log(Protocol):
     def forgotten(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(Struct, frozen=True):
     """The kinds of a principal's logged calls, the newest first, and the calls that the log lacks."""
 
     principal: str
@@ -42,8 +41,7 @@ class Traffic:
     gaps: Gaps
 
 
-@dataclass(frozen=True, slots=True)
-class LeastPrivilege:
+class LeastPrivilege(Struct, frozen=True):
     """The smallest policy; None when no call needed a permission, because AWS takes no policy without a statement.
 
     ``calls`` counts the calls that needed a permission. ``refused`` counts the calls that policies refused and that the

@@ -9,8 +9,9 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from rolecall.data import QUOTAS, actions
 from rolecall.policy import (
@@ -50,8 +51,7 @@ class BadPrincipalError(ValueError):
     """The text is not the ARN of a principal. The message is for the user who gave it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(Struct, frozen=True):
     """The permissions that calls needed: action -> resources. ``calls`` counts the calls that needed one.
 
     ``refused_left_out`` counts calls that policies refused and that are left out. ``still_refused`` counts refused
@@ -64,8 +64,7 @@ class Used:
     still_refused: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Gaps:
+class Gaps(Struct, frozen=True):
     """Counts of calls that the log lacks: calls that came too fast to be logged, and calls forgotten since."""
 
     dropped_allowed: int = 0

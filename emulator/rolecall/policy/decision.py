@@ -10,15 +10,15 @@ tests/policy/cases/who_may_skip.yaml says which caller may skip which layer.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from rolecall.policy.compiled import CompiledPolicies, CompiledStatement, Selection
 from rolecall.policy.document import PolicyKind
 from rolecall.policy.patterns import Context
 from rolecall.policy.principal_elements import Reach
 from rolecall.principals import Principal, Session
-from rolecall.quick_values import quick_value
 
 Outcome = Literal["Allowed", "ExplicitDeny", "ImplicitDeny"]
 
@@ -39,8 +39,7 @@ policy.
 """
 
 
-@dataclass(slots=True)
-class Question:
+class Question(Struct):
     """May ``principal`` do ``action`` on ``resource`` (``*`` when the action has none)?
 
     ``context`` maps condition keys in lower case to a value, or to a tuple for multivalued keys. The engine only calls
@@ -59,8 +58,7 @@ class Question:
     principal_has_boundary: bool = False
 
 
-@quick_value(frozen=True, slots=True)
-class Layers:
+class Layers(Struct, frozen=True):
     """The policies that bear on a question; None or an empty tuple for a layer without policies.
 
     ``scps`` and ``rcps`` hold one entry per level of the organization, each of which must allow. ``resource`` is a
@@ -82,8 +80,7 @@ class Layers:
     scope_down: tuple[CompiledPolicies, ...] = ()
 
 
-@dataclass(slots=True)
-class Decision:
+class Decision(Struct):
     """The answer, with all that explaining it later needs.
 
     ``layer`` is the kind of policy that decided: the layer of the deny, the layer that lacks an allow, or the layer

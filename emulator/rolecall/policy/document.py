@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from msgspec import Struct
+
 Effect = Literal["Allow", "Deny"]
 
 VERSION_WITH_VARIABLES = "2012-10-17"
@@ -39,8 +41,7 @@ class MalformedPolicy(ValueError):  # noqa: N818  the name of AWS's exception
         self.pointer = pointer
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """One operator on one key: ``operator`` and ``key`` as written, ``values`` as text."""
 
     operator: str
@@ -62,8 +63,7 @@ class Principals:
     written_as_star: bool = field(default=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """One statement. A ``…_negated`` flag means that the element was written with Not.
 
     ``resources`` and ``principals`` are None when the statement has no such element. ``index`` counts from 0.
@@ -81,8 +81,7 @@ class Statement:
     conditions: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """A parsed policy; ``text`` is the document as it was received."""
 
     kind: PolicyKind
@@ -92,8 +91,7 @@ class Policy:
     statements: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NamedPolicy:
+class NamedPolicy(Struct, frozen=True):
     """A policy under the name it has where it is attached; ``arn`` is empty for an inline policy.
 
     ``group`` is the group through which a user has it.

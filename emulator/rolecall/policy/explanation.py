@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from itertools import takewhile
 from typing import Any
+
+from msgspec import Struct, to_builtins
 
 from rolecall.policy.compiled import CompiledPolicies, CompiledStatement
 from rolecall.policy.decision import Decision, Outcome, Question, all_layers, matches
@@ -16,8 +17,7 @@ from rolecall.printable import printable
 _VALUES_SHOWN = 12
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionExplanation:
+class ConditionExplanation(Struct, frozen=True):
     """One condition. ``request_values`` is None when the request has no such key."""
 
     operator: str
@@ -27,8 +27,7 @@ class ConditionExplanation:
     met: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ElementExplanation:
+class ElementExplanation(Struct, frozen=True):
     """An element other than Condition that did not match: what it lists, and what the request has in its place."""
 
     element: str
@@ -36,8 +35,7 @@ class ElementExplanation:
     request_value: str
 
 
-@dataclass(frozen=True, slots=True)
-class StatementExplanation:
+class StatementExplanation(Struct, frozen=True):
     """One statement: which of its elements matched; ``index`` counts from 0.
 
     ``failed`` names the elements that did not match, and ``elements`` says what they list. ``conditions`` has every
@@ -59,8 +57,7 @@ class StatementExplanation:
         return self.sid or f"statement {self.index}"
 
 
-@dataclass(frozen=True, slots=True)
-class LayerExplanation:
+class LayerExplanation(Struct, frozen=True):
     """One layer by itself: ``effect`` is Allow, ExplicitDeny or ImplicitDeny."""
 
     layer: str
@@ -69,8 +66,7 @@ class LayerExplanation:
     matched: tuple[StatementExplanation, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """A decision's reasons. After an implicit deny, ``nearest`` is the closest allow in the deciding layer.
 
     ``layer`` is a kind of policy. ``layer_name`` also tells scope-down policies apart: ``scope-down policy 2 of 3``.
@@ -88,7 +84,8 @@ class Explanation:
 
     def as_dict(self) -> dict[str, Any]:
         """The explanation in values that JSON can hold."""
-        return asdict(self)
+        explanation: dict[str, Any] = to_builtins(self)
+        return explanation
 
     def as_text(self) -> str:
         """The explanation for a terminal."""

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any, NoReturn
+
+from msgspec.structs import replace
 
 from rolecall.policy.document import (
     VERSION_WITH_VARIABLES,

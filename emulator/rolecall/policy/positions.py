@@ -8,23 +8,22 @@ it begins behind its own brace. A statement ends behind its closing brace.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from json import JSONDecoder
+
+from msgspec import Struct
 
 _WHITE_SPACE = " \t\n\r"
 _decode = JSONDecoder().raw_decode
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """A place in a text; both numbers count from 1."""
 
     line: int
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A statement's place: ``start`` and ``end`` as the simulator prints them, ``line`` where its brace opens."""
 
     start: Position

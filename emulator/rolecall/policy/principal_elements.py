@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
+
+from msgspec import Struct
 
 from rolecall.arns import parse_arn, root_arn
 from rolecall.policy.document import Principals, Statement
@@ -31,8 +32,7 @@ class Reach(IntEnum):
 ReachTest = Callable[[Principal | None, str, bool], Reach]
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
+class _Listed(Struct, frozen=True):
     """A Principal element, sorted for look-up."""
 
     everyone: bool

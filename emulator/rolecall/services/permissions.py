@@ -7,15 +7,16 @@ registers its kinds of resources with :func:`resource_kind`: what is stored abou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.access.resources import ActionResources, Resource, compile_resources
 from rolecall.arns import parse_arn
 from rolecall.caches import BoundedCache
 from rolecall.data import actions, resource_members
-from rolecall.quick_values import quick_value
 from rolecall.service_records import SERVICE_RECORDS, action_prefix
 from rolecall.services.registry import Call, Parameters
 
@@ -24,8 +25,7 @@ _ACCOUNT_ID_DIGITS = 12
 _REMEMBERED_REQUESTS = 128
 
 
-@quick_value(frozen=True, slots=True)
-class Described:
+class Described(Struct, frozen=True):
     """A stored resource: its ARN, its condition keys, and AWS's words for it in a refusal if they are not the ARN."""
 
     arn: str
@@ -37,8 +37,7 @@ Describe = Callable[[Call, Resource], Described]
 Implied = Callable[[Call], Described]
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceKind:
+class ResourceKind(Struct, frozen=True):
     """What a service knows about a resource type.
 
     - ``describe``: gives the stored facts of a resource that the request names.
@@ -86,8 +85,7 @@ def resource_kind(
     return register
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiled:
+class _Compiled(Struct, frozen=True):
     """What all calls of an operation share. ``members_of_keys`` are pairs of a condition key and its member."""
 
     prefix: str

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from rolecall.access.permission import Permission
 from rolecall.access.policies import PolicyStore
 from rolecall.errors import AwsError
 from rolecall.ids import Identifiers
 from rolecall.principals import Caller
-from rolecall.quick_values import quick_value
+from rolecall.reprs import repr_without
 from rolecall.sessions.credentials import OpenedSession
 from rolecall.sessions.flaws import FLAWLESS, Flaw
 from rolecall.sessions.issuer_keys import IssuerKeys
@@ -89,8 +90,7 @@ class OperationModel(Protocol):
     def error_codes(self) -> frozenset[str]: ...
 
 
-@quick_value(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """Everything an operation may know of the call it serves.
 
     ``db`` is a SQLAlchemy connection. It reads a snapshot while permissions are worked out and in operations that only
@@ -128,12 +128,13 @@ class Call:
     # What the operation's ``prepare`` found before the transaction began.
     prepared: Any = None
     # The headers of the request, with names in lower case, and the wall clock's time at which it came.
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
     received_at_seconds: float = 0.0
 
+    __repr__ = repr_without("headers")
 
-@dataclass(frozen=True, slots=True)
-class Proven:
+
+class Proven(Struct, frozen=True):
     """The identity that a token or assertion proves, and what it says.
 
     The identity is for the log and has no policies. With ``opened`` the call has the rights of that session.
@@ -153,8 +154,7 @@ Proof = Callable[[Call, Parameters], Proven]
 Prepare = Callable[[Call, Parameters], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class SecondFactor:
+class SecondFactor(Struct, frozen=True):
     """A second factor that a call may carry: its parameters, and the function that checks it.
 
     ``use`` checks the proof and uses it up, in a transaction of its own, before any policy is evaluated. It is called
@@ -165,8 +165,7 @@ class SecondFactor:
     use: Callable[[Call, Parameters], None]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RegisteredOperation:
+class RegisteredOperation(Struct, frozen=True, eq=False):
     """One emulated operation. Equal only to itself, so that it is a quick key of a dictionary."""
 
     service: str

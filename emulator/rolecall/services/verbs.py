@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.errors import AwsError, bad_request
 from rolecall.services.kinds import NOT_FOUND, Ids, Kind, resource_of_arn, shown, with_secret
@@ -32,8 +33,7 @@ ENDED_ARE_KEPT_SECONDS = 86_400
 TAG_OPERATIONS = ("TagResource", "UntagResource", "ListTagsForResource")
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """One operation that a verb answers; ``kind`` is None for the operations on tags, where the ARN tells it."""
 
     service: str

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from rolecall.ids import TEMPORARY_KEY_PREFIX, Identifiers
 from rolecall.principals import Principal, Session, SessionContents
-from rolecall.quick_values import quick_value
+from rolecall.reprs import repr_without
 from rolecall.sessions.keys import KeyRing, SealingKey
 from rolecall.sessions.tokens import SESSION_PURPOSE, BadTokenError, open_token, seal
 
@@ -27,8 +29,7 @@ class TokenTooLargeError(Exception):
         self.size_bytes = size_bytes
 
 
-@quick_value(frozen=True, slots=True)
-class TemporaryCredentials:
+class TemporaryCredentials(Struct, frozen=True):
     """The credentials that STS answers. ``expires_at_seconds`` counts from the epoch."""
 
     access_key_id: str
@@ -36,9 +37,10 @@ class TemporaryCredentials:
     session_token: str
     expires_at_seconds: int
 
+    __repr__ = repr_without("secret_access_key", "session_token")
 
-@quick_value(frozen=True, slots=True, kw_only=True)
-class SessionRequest(SessionContents):
+
+class SessionRequest(SessionContents, frozen=True, kw_only=True):
     """A session to be issued: its principal, its duration and its contents.
 
     ``minimum_token_bytes`` lets a caller test how large a token its own systems accept. ``began_at_seconds`` is for
@@ -51,13 +53,14 @@ class SessionRequest(SessionContents):
     began_at_seconds: int | None = None
 
 
-@quick_value(frozen=True, slots=True)
-class OpenedSession:
+class OpenedSession(Struct, frozen=True):
     """An opened session token: its principal, its session, and the secret that signs its calls."""
 
     principal: Principal
     session: Session
     secret_access_key: str
+
+    __repr__ = repr_without("secret_access_key")
 
 
 def issue(

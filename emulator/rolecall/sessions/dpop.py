@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from rolecall.sessions.jose_door import jose
 
@@ -32,8 +33,7 @@ class DpopError(ValueError):
     """A proof that proves nothing. The text gives the reason, for the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class DpopProof:
+class DpopProof(Struct, frozen=True):
     """A verified proof: the thumbprint of its key (RFC 7638), its id, and when it stops being good."""
 
     key_thumbprint: str

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 
-from rolecall.quick_values import quick_value
+from msgspec import Struct
+
 from rolecall.sessions.credentials import TemporaryCredentials
 
 _STALE_SECONDS = 60
 
 
-@quick_value(frozen=True, slots=True)
-class Flaw:
+class Flaw(Struct, frozen=True):
     """What is wrong with credentials: they have expired by a minute, or they have another secret."""
 
     stale: bool = False

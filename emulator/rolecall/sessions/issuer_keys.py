@@ -11,8 +11,9 @@ import importlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.caches import BoundedCache
 from rolecall.clock import monotonic_seconds
@@ -29,8 +30,7 @@ _ISSUERS_LIMIT = 256
 Fetch = Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     """The state of one issuer's keys: the last good set, and the failure since then."""
 
     key_set: KeySet | None
@@ -132,8 +132,7 @@ class IssuerKeys:
                     del self._turns[url]
 
 
-@dataclass(slots=True)
-class _Turn:
+class _Turn(Struct):
     lock: threading.Lock
     waiting: int = 0
 

@@ -6,8 +6,9 @@ only become a console session, and a console session only shows pages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.sessions.credentials import OpenedSession, opened_from_claims
 from rolecall.sessions.keys import KeyRing
@@ -17,8 +18,7 @@ SIGN_IN_PURPOSE = "sign-in"
 CONSOLE_PURPOSE = "console"
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedSignIn:
+class OpenedSignIn(Struct, frozen=True):
     """An opened sign-in token: the session behind it, and when the console session made from it ends at the latest."""
 
     session: OpenedSession

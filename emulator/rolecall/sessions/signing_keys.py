@@ -10,7 +10,6 @@ import hashlib
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
@@ -22,8 +21,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from msgspec import Struct
 
 from rolecall.caches import BoundedCache
+from rolecall.reprs import repr_without
 from rolecall.sessions.algorithms import RSA_ALGORITHMS
 
 _CURVES: Mapping[str, type[ec.EllipticCurve]] = {
@@ -38,13 +39,14 @@ _THUMBPRINT_MEMBERS = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y")}
 _LOADED_LIMIT, _PEM_CHARACTERS = 256, 8192
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
+class SigningKey(Struct, frozen=True):
     """A private key for one algorithm of JSON Web Signature, with its id."""
 
     key_id: str
     algorithm: str
-    private_key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = field(repr=False)
+    private_key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+    __repr__ = repr_without("private_key")
 
 
 _loaded: BoundedCache[tuple[str, str], SigningKey] = BoundedCache(_LOADED_LIMIT, _PEM_CHARACTERS)

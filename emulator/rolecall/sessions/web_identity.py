@@ -11,10 +11,11 @@ import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from math import isfinite
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.caches import BoundedCache
 from rolecall.errors import AwsError
@@ -51,8 +52,7 @@ class BadKeySetError(Exception):
     """A text is not a usable JSON Web Key Set. The text of the error gives the reason, for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class WebToken:
+class WebToken(Struct, frozen=True):
     """A token as it was read. Nothing in it is proven."""
 
     text: str
@@ -68,8 +68,7 @@ class WebToken:
         return str(self.claims["iss"])
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(Struct, frozen=True):
     """One public key, and the algorithms it may be used with."""
 
     public_key: Any

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from rolecall.access.check import RefusedError, check
@@ -82,8 +82,7 @@ class UnauthenticatedError(AuthorizationError):
         self.refusal = RefusedError(_DENIED, logged_message(decision), decision)
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationRequest:
+class AuthorizationRequest(Struct, frozen=True):
     """A request for a code, with its parameters as they came."""
 
     client_id: str

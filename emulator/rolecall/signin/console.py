@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from rolecall.access.check import ask
@@ -81,16 +81,14 @@ class SignInError(Exception):
         self.logged = logged or message
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(Struct, frozen=True):
     """A signed-in visitor, until ``ends_at_seconds``."""
 
     identity: Identity
     ends_at_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChimePermission:
+class ChimePermission(Struct, frozen=True):
     """One action of Chime and the reason for its refusal; the reason is empty when the action is allowed."""
 
     action: str

@@ -8,15 +8,16 @@ parameters: IAM User Guide, "Elements of an AWS API request signature".
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
 
+from msgspec import Struct
+
 from rolecall.caches import remembered
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest
-from rolecall.quick_values import quick_value
+from rolecall.reprs import repr_without
 from rolecall.signing.canonical import canonical_query, check_path, decoded, query_pairs
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -53,8 +54,7 @@ _PARTS = ("Credential", "Signature", "SignedHeaders")
 _QUERY_PARTS = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """The part of a signature that a client's requests have in common: the credential and the names of signed headers.
 
     ``signed_headers`` are in lower case and sorted. ``signed_names`` holds the same names as one text.
@@ -69,8 +69,7 @@ class Claim:
     signed_names: str
 
 
-@quick_value(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """What a request says about its signature. Nothing in it is proven before ``check_signature`` has returned.
 
     ``session_token`` and ``payload_hash`` are empty when the request has none. ``timestamp`` is ``YYYYMMDDTHHMMSSZ``.
@@ -84,6 +83,8 @@ class Signature:
     presigned: bool
     canonical_query: str
     payload_hash: str
+
+    __repr__ = repr_without("session_token")
 
     @property
     def access_key_id(self) -> str:

@@ -5,18 +5,18 @@ Only :class:`KeyInUse` has the secret, for the person who owns the sandbox.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
+from rolecall.reprs import repr_without
 from rolecall.storage import tables as t
 from rolecall.storage.changes import CHANGES_ALONE
 from rolecall.storage.prepared import PreparedSelect
 
 
-@dataclass(frozen=True, slots=True)
-class AccessKeyRecord:
+class AccessKeyRecord(Struct, frozen=True):
     """An access key without its secret. ``user_id`` is None for a key of the account's root user."""
 
     access_key_id: str
@@ -29,14 +29,15 @@ class AccessKeyRecord:
     last_used_region: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KeyInUse:
+class KeyInUse(Struct, frozen=True):
     """An active access key, with its secret. ``user_name`` is None for a key of the account's root user."""
 
     account_id: str
     user_name: str | None
     access_key_id: str
-    secret_access_key: str = field(repr=False)
+    secret_access_key: str
+
+    __repr__ = repr_without("secret_access_key")
 
 
 _KEYS = t.access_keys

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, insert, select
 
 from rolecall.storage.tables import access_reports as t
@@ -12,8 +12,7 @@ from rolecall.storage.tables import access_reports as t
 KEPT_REPORTS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class AccessReport:
+class AccessReport(Struct, frozen=True):
     """A finished job. ``owner_id`` is the unique id of the user or role that asked. ``report`` is JSON."""
 
     job_id: str
@@ -24,7 +23,7 @@ class AccessReport:
     report: str
 
 
-_COLUMNS = tuple(t.c[field.name] for field in fields(AccessReport))
+_COLUMNS = tuple(t.c[name] for name in AccessReport.__struct_fields__)
 
 
 def access_report_by_job(connection: Connection, account_id: str, job_id: str) -> AccessReport | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, Select, Table, func, select
 
 from rolecall.storage import tables as t
@@ -16,8 +16,7 @@ _COUNTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AccountCounts:
+class AccountCounts(Struct, frozen=True):
     """Rows of one account. ``root_access_keys`` counts active and inactive keys."""
 
     users: int

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, insert, select
 
 from rolecall.storage.prepared import PreparedSelect
 from rolecall.storage.tables import acquired_roles as t
 
 
-@dataclass(frozen=True, slots=True)
-class AcquiredRole:
+class AcquiredRole(Struct, frozen=True):
     """What a role was made from. ``replacement_values`` are the request's, by the name of the parameter."""
 
     template_arn: str

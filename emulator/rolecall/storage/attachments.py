@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from rolecall.storage.prepared import PreparedSelect
@@ -14,8 +14,7 @@ from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 from rolecall.storage.tables import attachments as t
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """An instance, task or pod with an address of its own. ``facts`` are what its kind knows about it.
 
     ``port`` is the wanted one, 0 for a free one. ``bound_port`` is where a process listens now, None while none does.
@@ -59,7 +58,7 @@ def list_attachments(connection: Connection, kind: str = "") -> list[Attachment]
 
 def add_attachment(connection: Connection, attachment: Attachment) -> None:
     """Store a new attachment. Raises AlreadyThere when there is one with its id."""
-    values = {name: getattr(attachment, name) for name in Attachment.__slots__}
+    values = {name: getattr(attachment, name) for name in Attachment.__struct_fields__}
     with problem_for_conflict(connection, AlreadyThere(attachment.attachment_id)):
         connection.execute(insert(t), {**values, "facts": facts_text(attachment.facts)})
 
@@ -84,5 +83,5 @@ def facts_text(facts: Mapping[str, Any]) -> str:
 
 
 def _attachment(row: Any) -> Attachment:
-    values = dict(zip(Attachment.__slots__, row, strict=True))
+    values = dict(zip(Attachment.__struct_fields__, row, strict=True))
     return Attachment(**{**values, "facts": json.loads(values["facts"])})

@@ -8,8 +8,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from rolecall.storage.log_keepers import LogDriver
 
@@ -56,8 +57,7 @@ class Latency(NamedTuple):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class CallCounts:
+class CallCounts(Struct, frozen=True):
     """All counts, sorted. ``dropped`` counts the calls that the log had no room for."""
 
     calls: tuple[CallCount, ...]

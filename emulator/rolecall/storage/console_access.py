@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import Connection, delete, func, insert, select
 
 from rolecall.storage import tables as t
@@ -16,8 +16,7 @@ _STATEMENTS, _ENABLED, _TOKENS = t.signin_permission_statements, t.console_autho
 _TOKEN_SECONDS = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class PermissionStatement:
+class PermissionStatement(Struct, frozen=True):
     """A permission statement with the parameters of PutResourcePermissionStatement, in the API's spelling."""
 
     statement_id: str

@@ -9,9 +9,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from rolecall.arns import parse_arn
@@ -28,8 +28,7 @@ _is_key = re.compile(KEY_PATTERN).fullmatch
 _is_instance = re.compile(INSTANCE_PATTERN).fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class ContextProvider:
+class ContextProvider(Struct, frozen=True):
     """The configuration of one identity provider.
 
     ``subject_type_value`` is a fixed type, ``subject_type_source_key`` the claim or attribute that holds it; None when

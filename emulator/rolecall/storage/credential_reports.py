@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
 from typing import TypeVar
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from rolecall.storage import tables as t
@@ -15,8 +16,7 @@ from rolecall.storage.mfa_devices import MfaDeviceRecord
 from rolecall.storage.signing_certificates import SigningCertificate
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialReport:
+class CredentialReport(Struct, frozen=True):
     """``content`` is CSV. It tells about ``generated_at_seconds``, and may be read from ``ready_at_seconds`` on."""
 
     account_id: str
@@ -25,8 +25,7 @@ class CredentialReport:
     ready_at_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """What a user has. None stands for the root user in the mapping of :func:`credentials_of_account`."""
 
     keys: list[AccessKeyRecord]
@@ -36,7 +35,7 @@ class Credentials:
 
 
 _REPORTS = t.credential_reports
-_COLUMNS = tuple(_REPORTS.c[field.name] for field in fields(CredentialReport))
+_COLUMNS = tuple(_REPORTS.c[name] for name in CredentialReport.__struct_fields__)
 Record = TypeVar("Record", AccessKeyRecord, SigningCertificate, LoginProfile, MfaDeviceRecord)
 
 
@@ -81,6 +80,6 @@ def credentials_of_account(connection: Connection, account_id: str) -> dict[str 
 
 
 def _records(connection: Connection, table: Table, record: type[Record], account_id: str) -> Sequence[Record]:
-    columns = [table.c[field.name] for field in fields(record)]
+    columns = [table.c[name] for name in record.__struct_fields__]
     statement = select(*columns).where(table.c.account_id == account_id).order_by(*table.primary_key.columns)
     return [record(*row) for row in connection.execute(statement)]

@@ -12,9 +12,10 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from rolecall.storage import call_counts
 from rolecall.storage.call_counts import CallCounts, PackedCalls, Tally, tally_of
@@ -73,8 +74,7 @@ class LoggedCall(NamedTuple):
     error_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RefusalDetails:
+class RefusalDetails(Struct, frozen=True):
     """The explanation of a refusal as JSON. ``policies`` holds the documents at that time, by digest."""
 
     request_id: str
@@ -111,8 +111,7 @@ class LogPlace(NamedTuple):
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class CallFilter:
+class CallFilter(Struct, frozen=True):
     """Which calls to select. A member that is empty or None does not filter. ``action`` may end with ``*``.
 
     ``with_federated_users`` also selects calls of federated users whose sessions ``principal`` obtained.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, insert, select, update
 
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
@@ -13,8 +14,7 @@ from rolecall.storage.tables import accounts
 from rolecall.storage.tables import delegation_requests as t
 
 
-@dataclass(frozen=True, slots=True)
-class DelegationRequest:
+class DelegationRequest(Struct, frozen=True):
     """A partner's request. ``permissions`` and ``approval`` are JSON. ``state`` does not reflect expiry."""
 
     request_id: str
@@ -42,7 +42,7 @@ class DelegationRequest:
     exchanged_at_seconds: int | None = None
 
 
-_REQUEST = select(*(t.c[field.name] for field in fields(DelegationRequest)))
+_REQUEST = select(*(t.c[name] for name in DelegationRequest.__struct_fields__))
 
 
 def add_request(connection: Connection, request: DelegationRequest) -> None:

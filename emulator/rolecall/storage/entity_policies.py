@@ -6,10 +6,10 @@ As on AWS, attaching or putting the same policy again changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
+from msgspec import Struct
 from sqlalchemy import (
     Connection,
     Delete,
@@ -32,8 +32,7 @@ from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 EntityKind = Literal["user", "group", "role"]
 
 
-@dataclass(frozen=True, slots=True)
-class KindTables:
+class KindTables(Struct, frozen=True):
     """The tables of one kind of entity. ``owner`` is the column that names the entity in each of them."""
 
     owners: Table
@@ -53,8 +52,7 @@ KIND_TABLES: Mapping[EntityKind, KindTables] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _PolicyStatements:
+class _PolicyStatements(Struct, frozen=True):
     """The statements for one kind's tables, built once."""
 
     lock_owner: Select[Any]
@@ -158,8 +156,7 @@ def remove_inline(connection: Connection, kind: EntityKind, owner_id: str, name:
     return connection.execute(statement, {"owner": owner_id, "policy_name": name}).rowcount > 0
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyUser:
+class PolicyUser(Struct, frozen=True):
     """An entity that uses a managed policy."""
 
     kind: EntityKind

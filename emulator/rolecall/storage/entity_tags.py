@@ -9,10 +9,10 @@ Tags for IAM resources). A key keeps the case in which it was last written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
+from msgspec import Struct
 from sqlalchemy import Connection, Delete, Select, Table, bindparam, delete, select
 
 from rolecall.storage import tables as t
@@ -32,8 +32,7 @@ TaggedKind = Literal[
 Tag = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _TagStatements:
+class _TagStatements(Struct, frozen=True):
     """The statements for one kind's table of tags, built once. If ``case_sensitive``, ``a`` and ``A`` are two keys."""
 
     select_all: PreparedSelect

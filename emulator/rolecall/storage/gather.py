@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection, Table, bindparam, select
 
 from rolecall.arns import FULL_ACCESS, iam_arn, organization_policy_arn, parse_arn
+from rolecall.reprs import repr_without
 from rolecall.storage import tables as t
 from rolecall.storage.entity_tags import all_tags, tags_of
 from rolecall.storage.prepared import PreparedSelect
@@ -29,8 +31,7 @@ RESOURCE_CONTROL_POLICY = "RESOURCE_CONTROL_POLICY"
 CONTROL_POLICY_TYPES = (SERVICE_CONTROL_POLICY, RESOURCE_CONTROL_POLICY)
 
 
-@dataclass(frozen=True, slots=True)
-class AccessKey:
+class AccessKey(Struct, frozen=True):
     """A long-term access key. ``user_id`` is None for a key of the account's root user."""
 
     access_key_id: str
@@ -39,9 +40,10 @@ class AccessKey:
     account_id: str
     user_id: str | None
 
+    __repr__ = repr_without("secret_access_key")
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+
+class Entity(Struct, frozen=True):
     """An IAM user or role as authorisation sees it."""
 
     kind: str
@@ -57,8 +59,7 @@ class Entity:
         return iam_arn(self.account_id, self.kind, self.path, self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class TrustedRole:
+class TrustedRole(Struct, frozen=True):
     """A role with the facts that AssumeRole needs."""
 
     entity: Entity
@@ -69,8 +70,7 @@ class TrustedRole:
     linked_service: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One policy that applies to an entity. ``text`` is None for an AWS managed policy, which storage does not hold.
 
     ``group`` is the name of the group that gives a user the policy.
@@ -82,8 +82,7 @@ class Document:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Organization:
+class Organization(Struct, frozen=True):
     """The organization of an account, and the control policies that apply to the account.
 
     ``path`` is the account's place in the form of aws:PrincipalOrgPaths. The policies come level by level: root,

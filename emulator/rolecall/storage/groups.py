@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from rolecall.arns import iam_arn
@@ -14,8 +13,7 @@ from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for
 from rolecall.storage.users import USER_COLUMNS, UserRecord
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRecord:
+class GroupRecord(Struct, frozen=True):
     """A group of IAM users."""
 
     group_id: str

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from rolecall.storage import tables as t
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityCenter:
+class IdentityCenter(Struct, frozen=True):
     """The instance of a sandbox. ``session_duration_seconds`` is how long a user stays signed in."""
 
     instance_id: str
@@ -26,8 +25,7 @@ class IdentityCenter:
         return f"arn:aws:sso:::instance/{self.instance_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryUser:
+class DirectoryUser(Struct, frozen=True):
     """A user of the directory. ``attributes`` are those for access control: keys and values of session tags."""
 
     user_id: str
@@ -37,15 +35,13 @@ class DirectoryUser:
     attributes: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AssignedAccount:
+class AssignedAccount(Struct, frozen=True):
     account_id: str
     name: str
     email: str
 
 
-@dataclass(frozen=True, slots=True)
-class AssignedRole:
+class AssignedRole(Struct, frozen=True):
     """A permission set in an account, and the role that it has there."""
 
     name: str

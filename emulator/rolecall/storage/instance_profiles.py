@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from rolecall.arns import iam_arn
@@ -13,8 +13,7 @@ from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 from rolecall.storage.tables import instance_profiles as t
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceProfile:
+class InstanceProfile(Struct, frozen=True):
     """A container for one role. ``role_id`` is None while it is empty."""
 
     instance_profile_id: str
@@ -29,7 +28,7 @@ class InstanceProfile:
         return iam_arn(self.account_id, "instance-profile", self.path, self.name)
 
 
-_COLUMNS = tuple(t.c[field.name] for field in fields(InstanceProfile))
+_COLUMNS = tuple(t.c[name] for name in InstanceProfile.__struct_fields__)
 _LIST = ListByPath(t, _COLUMNS)
 _COUNT = CountInAccount(t)
 _BY_ID = PreparedSelect(

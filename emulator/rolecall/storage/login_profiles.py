@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from rolecall.storage import tables as t
@@ -13,8 +13,7 @@ from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 KEPT_OLD_PASSWORDS = 23
 
 
-@dataclass(frozen=True, slots=True)
-class LoginProfile:
+class LoginProfile(Struct, frozen=True):
     """``user_id`` is None for the root user. ``password_hash`` is None until the root user sets a first password.
 
     ``password_changed_at_seconds`` is None for the first password.
@@ -35,7 +34,7 @@ class LoginProfile:
 
 _PROFILES = t.login_profiles
 _OLD = t.old_passwords
-_COLUMNS = tuple(_PROFILES.c[field.name] for field in fields(LoginProfile))
+_COLUMNS = tuple(_PROFILES.c[name] for name in LoginProfile.__struct_fields__)
 
 
 def login_profile_of(connection: Connection, account_id: str, user_id: str | None) -> LoginProfile | None:

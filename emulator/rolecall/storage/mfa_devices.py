@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from rolecall.reprs import repr_without
 from rolecall.storage import tables as t
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
 
-@dataclass(frozen=True, slots=True)
-class MfaDeviceRecord:
+class MfaDeviceRecord(Struct, frozen=True):
     """A device without its seed. ``enabled_at_seconds`` is None while the device is not assigned.
 
     ``user_id`` is None for a device of the root user, which has ``of_root`` instead.
@@ -26,13 +26,14 @@ class MfaDeviceRecord:
     enabled_at_seconds: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class MfaDeviceSecret:
+class MfaDeviceSecret(Struct, frozen=True):
     """A device's seed. ``used_step`` is the newest step whose code was used, or None."""
 
     serial_number: str
     seed: str
     used_step: int | None
+
+    __repr__ = repr_without("seed")
 
 
 _DEVICES = t.mfa_devices

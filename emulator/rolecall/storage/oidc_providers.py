@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select, update
 
 from rolecall.storage import tables as t
@@ -13,8 +13,7 @@ from rolecall.storage.context_providers import ContextProvider, propagation_colu
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
 
-@dataclass(frozen=True, slots=True)
-class OidcProvider:
+class OidcProvider(Struct, frozen=True):
     """A provider. ``key_source`` is ``discovery``, ``declared`` (the keys are ``jwks``, a JWK Set) or ``own``."""
 
     arn: str

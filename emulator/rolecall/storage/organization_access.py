@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import Connection, delete, insert, select
 
 from rolecall.storage import tables as t
@@ -13,8 +13,7 @@ from rolecall.storage import tables as t
 IAM = "iam.amazonaws.com"
 
 
-@dataclass(frozen=True, slots=True)
-class ResourcePolicy:
+class ResourcePolicy(Struct, frozen=True):
     """The policy with which an organization lets member accounts manage it."""
 
     policy_id: str

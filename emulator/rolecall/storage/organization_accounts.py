@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from rolecall.storage import tables as t
@@ -17,8 +17,7 @@ CREATED = "CREATED"
 INVITED = "INVITED"
 
 
-@dataclass(frozen=True, slots=True)
-class MemberAccount:
+class MemberAccount(Struct, frozen=True):
     """An account of an organization. ``ou_id`` is None for an account directly below the root."""
 
     account_id: str
@@ -30,8 +29,7 @@ class MemberAccount:
     ou_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """An organizational unit. ``parent_id`` is None directly below the root."""
 
     ou_id: str
@@ -39,8 +37,7 @@ class Unit:
     parent_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Creation:
+class Creation(Struct, frozen=True):
     """One request of CreateAccount. ``account_id`` is None, and ``failure_reason`` is not, when it failed."""
 
     request_id: str
@@ -245,8 +242,7 @@ def levels_above(units: Mapping[str, Unit], ou_id: str | None) -> list[str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationTree:
+class OrganizationTree(Struct, frozen=True):
     """The units of an organization by their ids, and the unit of each account. None stands for the root."""
 
     units: Mapping[str, Unit]

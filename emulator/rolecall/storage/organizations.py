@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from rolecall.storage import tables as t
@@ -13,8 +12,7 @@ ROOT_CREDENTIALS_MANAGEMENT = "RootCredentialsManagement"
 ROOT_SESSIONS = "RootSessions"
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationRecord:
+class OrganizationRecord(Struct, frozen=True):
     """An organization as its operations see it. ``features`` are sorted by name."""
 
     organization_id: str

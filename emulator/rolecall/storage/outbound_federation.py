@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, Select, insert, select, update
 
 from rolecall.storage.tables import outbound_federations as t
 
 
-@dataclass(frozen=True, slots=True)
-class OutboundFederation:
+class OutboundFederation(Struct, frozen=True):
     """The state of an account. The issuer keeps its id and its keys while it is switched off."""
 
     account_id: str

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, insert, select
 
 from rolecall.storage.tables import password_policies as t
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordPolicy:
+class PasswordPolicy(Struct, frozen=True):
     """The fields of UpdateAccountPasswordPolicy, with its defaults. None means that the caller left it out."""
 
     minimum_length: int = 6
@@ -24,7 +23,7 @@ class PasswordPolicy:
     hard_expiry: bool | None = None
 
 
-_COLUMNS = tuple(t.c[field.name] for field in fields(PasswordPolicy))
+_COLUMNS = tuple(t.c[name] for name in PasswordPolicy.__struct_fields__)
 
 
 def password_policy_of(connection: Connection, account_id: str) -> PasswordPolicy | None:

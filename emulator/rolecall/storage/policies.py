@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from rolecall.arns import iam_arn, parse_arn
@@ -13,8 +13,7 @@ from rolecall.storage import tables as t
 from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyRecord:
+class PolicyRecord(Struct, frozen=True):
     """A customer managed policy without its documents. Version numbers start at 1 and are never reused."""
 
     policy_id: str
@@ -32,8 +31,7 @@ class PolicyRecord:
         return iam_arn(self.account_id, "policy", self.path, self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyVersionRecord:
+class PolicyVersionRecord(Struct, frozen=True):
     """One version of a customer managed policy."""
 
     policy_id: str

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from rolecall.arns import iam_arn
 from rolecall.caches import KEPT_POLICY_CHARACTERS, BoundedCache
-from rolecall.quick_values import quick_value
 from rolecall.storage import tables as t
 from rolecall.storage.changes import CHANGES_ALONE
 from rolecall.storage.named import CountInAccount, ListByPath
@@ -26,8 +25,7 @@ SSO_PATH = f"{RESERVED_PATH}sso.amazonaws.com/"
 _trusted: BoundedCache[str, Mapping[str, str]] = BoundedCache(1024, KEPT_POLICY_CHARACTERS)
 
 
-@quick_value(frozen=True, slots=True)
-class RoleRecord:
+class RoleRecord(Struct, frozen=True):
     """A role. ``linked_service`` is the service that owns a service-linked role, else None.
 
     ``trust_principal_ids`` maps a principal in the trust policy to the unique id that it named when the policy was
@@ -60,8 +58,8 @@ class RoleRecord:
 
 
 # In the order of RoleRecord's fields.
-_COLUMNS = tuple(t.roles.c[field.name] for field in fields(RoleRecord))
-_TRUSTED_AT = [field.name for field in fields(RoleRecord)].index("trust_principal_ids")
+_COLUMNS = tuple(t.roles.c[name] for name in RoleRecord.__struct_fields__)
+_TRUSTED_AT = RoleRecord.__struct_fields__.index("trust_principal_ids")
 _BY_NAME = PreparedSelect(
     select(*_COLUMNS).where(
         t.roles.c.account_id == bindparam("account_id"), t.roles.c.name_key == bindparam("name_key")

@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
+from rolecall.reprs import repr_without
 from rolecall.storage.context_providers import ContextProvider, propagation_columns, read_context_provider
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 from rolecall.storage.tables import saml_private_keys as keys
 from rolecall.storage.tables import saml_providers as providers
 
 
-@dataclass(frozen=True, slots=True)
-class SamlProvider:
+class SamlProvider(Struct, frozen=True):
     """A provider. ``provider_uuid`` is in the addresses that identity providers with encryption send to."""
 
     arn: str
     account_id: str
     name: str
     provider_uuid: str
-    metadata: str = field(repr=False)
+    metadata: str
     assertion_encryption_mode: str | None
     valid_until_seconds: int | None
     created_at_seconds: int
     context_provider: ContextProvider | None = None
     identity_center_instance_arn: str | None = None
 
+    __repr__ = repr_without("metadata")
 
-@dataclass(frozen=True, slots=True)
-class SamlPrivateKey:
+
+class SamlPrivateKey(Struct, frozen=True):
     """A key that opens encrypted assertions, in PEM."""
 
     key_id: str
-    private_key: str = field(repr=False)
+    private_key: str
     created_at_seconds: int
+
+    __repr__ = repr_without("private_key")
 
 
 _COLUMNS: tuple[Any, ...] = (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, insert, select
 
 from rolecall.arns import iam_arn
@@ -12,8 +12,7 @@ from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 from rolecall.storage.tables import server_certificates as t
 
 
-@dataclass(frozen=True, slots=True)
-class ServerCertificate:
+class ServerCertificate(Struct, frozen=True):
     """A certificate without its private key. ``body`` and ``chain`` are PEM."""
 
     certificate_id: str
@@ -30,7 +29,7 @@ class ServerCertificate:
         return iam_arn(self.account_id, "server-certificate", self.path, self.name)
 
 
-_COLUMNS = tuple(t.c[field.name] for field in fields(ServerCertificate))
+_COLUMNS = tuple(t.c[name] for name in ServerCertificate.__struct_fields__)
 _LIST = ListByPath(t, _COLUMNS)
 _COUNT = CountInAccount(t)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, insert, select, update
 
 from rolecall.storage import tables as t
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceCredential:
+class ServiceCredential(Struct, frozen=True):
     """A credential for one service, such as ``codecommit.amazonaws.com``, without its secret.
 
     ``public_name`` is the user name or the alias of the credential. ``expires_at_seconds`` None means never.
@@ -28,8 +27,7 @@ class ServiceCredential:
     expires_at_seconds: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedCredential:
+class OwnedCredential(Struct, frozen=True):
     """A credential, and the present name of its user."""
 
     credential: ServiceCredential
@@ -37,7 +35,7 @@ class OwnedCredential:
 
 
 _TABLE = t.service_credentials
-_COLUMNS = tuple(_TABLE.c[field.name] for field in fields(ServiceCredential))
+_COLUMNS = tuple(_TABLE.c[name] for name in ServiceCredential.__struct_fields__)
 
 
 def service_credentials_of(connection: Connection, user_id: str) -> list[ServiceCredential]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from typing import Literal, Protocol
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, insert, select
 
 from rolecall.ids import ROLE_PREFIX, Identifiers
@@ -36,16 +37,14 @@ class LinkedRole(Protocol):
 DeletionStatus = Literal["NOT_STARTED", "IN_PROGRESS", "SUCCEEDED", "FAILED"]
 
 
-@dataclass(frozen=True, slots=True)
-class RoleUsage:
+class RoleUsage(Struct, frozen=True):
     """Resources in one Region that use a service-linked role: ARNs, or ids of resources without an ARN."""
 
     region: str
     resources: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
+class Deletion(Struct, frozen=True):
     """One request to delete a service-linked role. ``usages`` lists the resources that made it fail."""
 
     task_id: str

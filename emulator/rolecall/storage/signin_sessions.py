@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, insert, select, update
 
 from rolecall.arns import iam_arn, root_arn
@@ -25,8 +26,7 @@ _KEPT_SECONDS = 7 * 86_400
 _USER_AGENT_CHARACTERS = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class SignInCode:
+class SignInCode(Struct, frozen=True):
     """An authorization code. ``session_id`` is the session that it became."""
 
     code_digest: str
@@ -42,8 +42,7 @@ class SignInCode:
     expires_at_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class SignInSession:
+class SignInSession(Struct, frozen=True):
     """A session of a program. ``key_thumbprint`` names the key that must prove each refresh (RFC 7638)."""
 
     session_id: str
@@ -69,8 +68,8 @@ class SignInSession:
 
 
 _CODES, _SESSIONS = t.signin_codes, t.signin_sessions
-_CODE_COLUMNS = tuple(_CODES.c[each.name] for each in fields(SignInCode))
-_SESSION_COLUMNS = tuple(_SESSIONS.c[each.name] for each in fields(SignInSession))
+_CODE_COLUMNS = tuple(_CODES.c[name] for name in SignInCode.__struct_fields__)
+_SESSION_COLUMNS = tuple(_SESSIONS.c[name] for name in SignInSession.__struct_fields__)
 
 
 def owner_arn_of(principal: Principal) -> str:
@@ -176,7 +175,7 @@ def _one(connection: Connection, condition: Any) -> SignInSession | None:
 
 
 def _values(record: SignInCode | SignInSession) -> dict[str, Any]:
-    values = {each.name: getattr(record, each.name) for each in fields(record)}
+    values = asdict(record)
     return {**values, "principal": json.dumps(record.principal.parts)}
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, insert, select, update
 
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 from rolecall.storage.tables import signing_certificates as t
 
 
-@dataclass(frozen=True, slots=True)
-class SigningCertificate:
+class SigningCertificate(Struct, frozen=True):
     """``user_id`` is None for a certificate of the root user. ``fingerprint`` is of the certificate's DER form."""
 
     certificate_id: str
@@ -23,7 +22,7 @@ class SigningCertificate:
     uploaded_at_seconds: int
 
 
-_COLUMNS = tuple(t.c[field.name] for field in fields(SigningCertificate))
+_COLUMNS = tuple(t.c[name] for name in SigningCertificate.__struct_fields__)
 
 
 def certificates_of(connection: Connection, account_id: str, user_id: str | None) -> list[SigningCertificate]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from msgspec import Struct
 from sqlalchemy import Connection, insert, select
 
+from rolecall.reprs import repr_without
 from rolecall.storage.tables import signing_keys as t
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSigningKey:
+class StoredSigningKey(Struct, frozen=True):
     """A key of one issuer. ``load_signing_key`` of sessions reads the text in ``private_key``."""
 
     key_id: str
     purpose: str
     algorithm: str
-    private_key: str = field(repr=False)
+    private_key: str
     certificate: str | None
     created_at_seconds: int
+
+    __repr__ = repr_without("private_key")
 
 
 _OF_PURPOSE = select(t.c.key_id, t.c.purpose, t.c.algorithm, t.c.private_key, t.c.certificate, t.c.created_at_seconds)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, insert, select, update
 
 from rolecall.storage.problems import AlreadyThere, problem_for_conflict
 from rolecall.storage.tables import ssh_public_keys as t
 
 
-@dataclass(frozen=True, slots=True)
-class SshPublicKey:
+class SshPublicKey(Struct, frozen=True):
     """``body`` is in the form of OpenSSH, without a comment. ``fingerprint`` is its MD5, as ``ssh-keygen`` shows it."""
 
     key_id: str
@@ -22,7 +21,7 @@ class SshPublicKey:
     uploaded_at_seconds: int
 
 
-_COLUMNS = tuple(t.c[field.name] for field in fields(SshPublicKey))
+_COLUMNS = tuple(t.c[name] for name in SshPublicKey.__struct_fields__)
 
 
 def ssh_keys_of(connection: Connection, user_id: str) -> list[SshPublicKey]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, delete, insert, select, update
 
 from rolecall.storage import tables as t
@@ -23,8 +23,7 @@ PENDING, APPROVED, DENIED, SPENT = "pending", "approved", "denied", "spent"
 ACCESS, REFRESH = "access", "refresh"
 
 
-@dataclass(frozen=True, slots=True)
-class SsoClient:
+class SsoClient(Struct, frozen=True):
     """A registered client. ``grant_types`` and ``redirect_uris`` are empty when it registered none."""
 
     client_id: str
@@ -36,8 +35,7 @@ class SsoClient:
     expires_at_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class SsoCode:
+class SsoCode(Struct, frozen=True):
     """A device code, which has a ``user_code``, or an authorization code, which has a ``redirect_uri``."""
 
     code_digest: str
@@ -52,8 +50,7 @@ class SsoCode:
     expires_at_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class SsoSession:
+class SsoSession(Struct, frozen=True):
     session_id: str
     client_id: str
     user_id: str
@@ -61,8 +58,7 @@ class SsoSession:
     expires_at_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class SsoToken:
+class SsoToken(Struct, frozen=True):
     token_digest: str
     kind: str
     expires_at_seconds: int

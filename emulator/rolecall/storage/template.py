@@ -6,10 +6,10 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Table
 
 from rolecall.storage.engine import Database
@@ -74,8 +74,7 @@ def empty_database() -> Database:
     return _first_database().sibling()
 
 
-@dataclass(frozen=True, slots=True)
-class _Dating:
+class _Dating(Struct, frozen=True):
     """One column of the template: whether it has something without a date, and the statement that dates it."""
 
     table: str

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from rolecall.arns import iam_arn
-from rolecall.quick_values import quick_value
 from rolecall.storage import tables as t
 from rolecall.storage.changes import CHANGES_ALONE
 from rolecall.storage.named import CountInAccount, ListByPath, move_entity
@@ -16,8 +16,7 @@ from rolecall.storage.prepared import PreparedInsert, PreparedSelect
 from rolecall.storage.problems import AlreadyThere, StillReferenced, problem_for_conflict
 
 
-@quick_value(frozen=True, slots=True)
-class UserRecord:
+class UserRecord(Struct, frozen=True):
     """An IAM user. Other functions read its tags, keys, groups and policies."""
 
     user_id: str

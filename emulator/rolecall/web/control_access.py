@@ -6,10 +6,12 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import Enum
 
+from msgspec import Struct
 from werkzeug.datastructures import Headers
+
+from rolecall.reprs import repr_without
 
 MINIMUM_TOKEN_CHARACTERS = 16
 # What RFC 6750 allows in an Authorization header.
@@ -30,15 +32,16 @@ class Sender(Enum):
     UNPROVEN = "unproven"
 
 
-@dataclass(frozen=True, slots=True)
-class ControlAccess:
+class ControlAccess(Struct, frozen=True):
     """Which other machines may use the control endpoints: those of ``networks``, by the token. Without one: none.
 
     Without ``networks`` the token alone decides.
     """
 
-    token: str = field(default="", repr=False)
+    token: str = ""
     networks: tuple[_Network, ...] = ()
+
+    __repr__ = repr_without("token")
 
     def judge(self, address: str, headers: Headers) -> Sender:
         """The sender at an address, with these headers of its request."""

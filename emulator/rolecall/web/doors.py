@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint
+from msgspec import Struct
 
 from rolecall.sandbox import Sandbox
 from rolecall.web.origins import Admission
@@ -22,16 +22,14 @@ def no_guard(_pages: Blueprint, _sandbox: Sandbox, _admission: Admission) -> Non
     """Every client that reaches the server under one of its names gets an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """Who gets an answer: the words of the documentation, and the function that adds the checks to a door's pages."""
 
     admits: str
     add: Callable[[Blueprint, Sandbox, Admission], None] = no_guard
 
 
-@dataclass(frozen=True, slots=True)
-class FrontDoor:
+class FrontDoor(Struct, frozen=True):
     """The way to some of Rolecall's own pages. ``prefix`` begins their paths, and handlers add what follows it.
 
     ``takes`` is for a door that AWS calls come to as well: it tells the door's own requests from those.

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from rolecall.web.control_access import THIS_MACHINE_ONLY, ControlAccess
 from rolecall.wire import is_aws_host
@@ -107,8 +108,7 @@ def is_silent_browser(user_agent: str) -> bool:
     return user_agent.startswith("Mozilla/") and "Gecko" in user_agent
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(Struct, frozen=True):
     """The names, origins and machines that the user has allowed, besides the ones that are always safe.
 
     ``hosts`` are names in lower case, or endings that begin with a dot. ``origins`` are as browsers write them.

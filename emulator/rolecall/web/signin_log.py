@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from flask import request
+from msgspec import Struct, field
 
 from rolecall.call_log.outcomes import SIGN_IN_SERVICE, Outcome, Recorded
 from rolecall.clock import monotonic_seconds
@@ -24,8 +24,7 @@ EVENTS = {"getSigninToken": "GetSigninToken", "login": "ConsoleLogin"}
 FAILURE = "Failure"
 
 
-@dataclass(frozen=True, slots=True)
-class _Destination:
+class _Destination(Struct, frozen=True):
     """The destination of a sign-in. The log records none of its other parameters."""
 
     parameters: Callable[[Any], str] = json.dumps

@@ -9,11 +9,11 @@ import importlib
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import Blueprint, Response, jsonify, request
+from msgspec import Struct, field
 
 from rolecall.access.check import RefusedError
 from rolecall.access.regions import sign_in_region
@@ -78,8 +78,7 @@ def register_sign_in_decisions(pages: Blueprint, sandbox: Sandbox) -> None:
         return jsonify(location=location), 200
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+class _Choice(Struct, frozen=True):
     """A principal on the page."""
 
     label: str
@@ -87,8 +86,7 @@ class _Choice:
     is_role: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Parameters:
+class _Parameters(Struct, frozen=True):
     """What the log records of a request: not the state and not the challenge (Sign-In User Guide, CloudTrail)."""
 
     parameters: Callable[[Any], str] = json.dumps

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rolecall.errors import COMMON_ERRORS, AwsError, CommonError
 from rolecall.http import HttpAnswer, HttpRequest
@@ -146,8 +148,7 @@ def _header_text(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class _Resolved:
+class _Resolved(Struct, frozen=True):
     """An error in the form of one service."""
 
     code: str

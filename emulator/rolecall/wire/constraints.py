@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.wire.models import Shape
 from rolecall.wire.patterns import Matcher, matcher
@@ -32,8 +33,7 @@ _OWN_SENTENCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """One broken constraint: the path, the value found and the constraint's sentence.
 
     ``shown`` is the value ready to print with its trailing blank, or empty. A failure that stands ``alone`` is the
@@ -58,8 +58,7 @@ Failures = Sequence[Failure]
 Check = Callable[[Any], Failures]
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """How a service words its failures."""
 
     service_name: str

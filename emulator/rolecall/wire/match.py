@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from msgspec import Struct
+
 from rolecall.errors import AwsError
 from rolecall.http import HttpRequest, name_of_host
-from rolecall.quick_values import quick_value
 from rolecall.wire import routes
 from rolecall.wire.forms import add_parameters, repeated_parameter, split_parameters
 from rolecall.wire.models import KNOWN_SERVICES
@@ -64,8 +65,7 @@ CHIME_ALONE = ("BusinessCalling", "AccountId", "UserId")
 _NO_PARAMETERS: Mapping[str, str] = {}
 
 
-@quick_value(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What a request asks for.
 
     ``inputs`` holds the parameters of a query request or the path labels of a rest-json request. ``query`` holds the

@@ -9,11 +9,12 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.service_records import SERVICE_RECORDS, ServiceRecord
 
@@ -40,8 +41,7 @@ KNOWN_SERVICES: Mapping[str, ServiceRecord] = MappingProxyType(
 SERVICES: tuple[str, ...] = tuple(KNOWN_SERVICES)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One member of a structure, the element of a list, or the key or value of a map."""
 
     shape: Shape
@@ -50,8 +50,7 @@ class Member:
     timestamp_format: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """One shape of a model. ``type`` is botocore's word: structure, list, map, string, integer, long, …"""
 
     name: str

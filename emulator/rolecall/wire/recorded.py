@@ -11,10 +11,11 @@ import base64
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.wire.models import Member, Shape
 
@@ -67,8 +68,7 @@ _HIDDEN_TEXT = f'"{HIDDEN}"'
 Record = Callable[[Any], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Recorder:
+class Recorder(Struct, frozen=True):
     """How calls of one operation are recorded, as JSON objects. ``answer`` is None when answers are not recorded.
 
     ``error_names`` gives the model's exception name for each code on the wire, because CloudTrail uses the name.

@@ -6,9 +6,9 @@ Each service has one tree of path segments. Rules with a fixed query string (``?
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from rolecall.quick_values import quick_value
+from msgspec import Struct, field
+
 from rolecall.wire.forms import percent_decode, percent_encode
 from rolecall.wire.services import Service
 
@@ -18,8 +18,7 @@ _WITHIN_APP_INSTANCES = frozenset({"user", "bot", "channel", "channel-flow"})
 MAXIMUM_SEGMENTS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One operation's place in the tree: its label names in order and its fixed query parameters."""
 
     operation_name: str
@@ -28,8 +27,7 @@ class Rule:
     template: str
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """A node of the tree. A path goes on by a literal segment or by a label. ``rules``, by method, if it ends here."""
 
     literals: dict[str, Node] = field(default_factory=dict)
@@ -37,8 +35,7 @@ class Node:
     rules: dict[str, list[Rule]] = field(default_factory=dict)
 
 
-@quick_value(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     operation_name: str
     labels: Mapping[str, str]
     template: str

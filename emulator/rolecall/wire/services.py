@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.http import HttpRequest
 from rolecall.wire import json_answer, query, rest_json, xml_answer
@@ -21,8 +22,7 @@ MAXIMUM_MEMBER_DEPTH = 6
 _ANSWER_MEMBER_DEPTH = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One operation, compiled. Member names are the model's.
 
     ``input_paths`` and ``output_paths`` also list members inside other members. ``signed`` is false for an operation
@@ -58,8 +58,7 @@ class Operation:
     recorder: Recorder
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceError:
+class ServiceError(Struct, frozen=True):
     """One exception of a model: its name, its code on the wire, its status, and the body's ``Code`` in rest-json."""
 
     name: str

@@ -11,9 +11,10 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.caches import remembered
 from rolecall.errors import COMMON_ERRORS, AwsError
@@ -39,8 +40,7 @@ _XML_TYPE = "text/xml"
 _BARE_XML_SERVICE = "s3"
 
 
-@dataclass(frozen=True, slots=True)
-class Unserved:
+class Unserved(Struct, frozen=True):
     """A call of a service that is not served. ``operation`` is empty when only the service's model could name it."""
 
     service: str

@@ -10,14 +10,13 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rolecall.storage.problems import BadRowError
 from rolecall.worlds import checking as c
 from rolecall.worlds.json_schema import accepting
 from rolecall.worlds.located import Located, Path
-from rolecall.worlds.members import column, columns_of, member, members_of, moment, new_columns_of, record_of
+from rolecall.worlds.members import Declared, column, columns_of, member, members_of, moment, new_columns_of, record_of
 
 Row = Mapping[str, Any]
 # An EC2 role's and an EKS pod's credentials last six hours on AWS.
@@ -50,8 +49,7 @@ def _user_data_problem(text: str) -> str:
     return f"must have at most {MAXIMUM_USER_DATA_BYTES} bytes" if size_bytes > MAXIMUM_USER_DATA_BYTES else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredAttachment:
+class DeclaredAttachment(Declared):
     """What every kind has. ``port`` 0 takes a free one. Only a loopback address is bound unless ``host`` names one."""
 
     kind: ClassVar[str]
@@ -65,7 +63,6 @@ class DeclaredAttachment:
     created_at_seconds: int | None = moment(once=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredInstance(DeclaredAttachment):
     """An EC2 instance. It has an instance profile; a role without one gets one of the same name.
 
@@ -96,7 +93,6 @@ class DeclaredInstance(DeclaredAttachment):
     user_data: str | None = member(c.checked(c.text, _user_data_problem), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredTask(DeclaredAttachment):
     """An ECS task, whose containers get credentials of the task role."""
 
@@ -112,7 +108,6 @@ class DeclaredTask(DeclaredAttachment):
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredPod(DeclaredAttachment):
     """A pod of an EKS cluster, whose service account has a Pod Identity association with the role."""
 

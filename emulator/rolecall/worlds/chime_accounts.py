@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rolecall.contents.expiration import MAXIMUM_DAYS
 from rolecall.worlds import checking as c
 from rolecall.worlds.chime_sdk import UUID
-from rolecall.worlds.members import column, list_of, member, moment, record_of
+from rolecall.worlds.members import Declared, column, list_of, member, moment, record_of
 
 _LICENSE = c.one_of("Basic", "Plus", "Pro", "ProTrial")
 _DAYS = c.between(1, MAXIMUM_DAYS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredChimeUser:
+class DeclaredChimeUser(Declared):
     """A user of a Chime account. Without ``registration_status`` the user is registered now, with a name and a PIN."""
 
     email: str | None = column(
@@ -39,8 +36,7 @@ class DeclaredChimeUser:
     logged_out_at_seconds: int | None = moment()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredChimeRoom:
+class DeclaredChimeRoom(Declared):
     """A room of an Enterprise account. Members are email addresses, or names of users without one."""
 
     name: str = member(c.text)
@@ -49,16 +45,14 @@ class DeclaredChimeRoom:
     administrators: tuple[str, ...] = member(c.list_of(c.text), ())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredChimeRetention:
+class DeclaredChimeRetention(Declared):
     """For how many days an Enterprise account keeps messages; None for ever."""
 
     room_days: int | None = member(_DAYS, None)
     conversation_days: int | None = member(_DAYS, None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredChimeAccount:
+class DeclaredChimeAccount(Declared):
     name: str = column(c.matching(r"(?=.*\S).{1,100}", "a name of up to 100 characters"))
     chime_account_id: str | None = column(UUID, None, "account_id", key="id", once=True)
     created_at_seconds: int | None = moment(once=True)
@@ -71,4 +65,4 @@ class DeclaredChimeAccount:
     enable_dial_out: bool | None = column(c.boolean, None)
     users: tuple[DeclaredChimeUser, ...] = list_of(DeclaredChimeUser)
     rooms: tuple[DeclaredChimeRoom, ...] = list_of(DeclaredChimeRoom)
-    retention: DeclaredChimeRetention | None = member(record_of(DeclaredChimeRetention), None)  # noqa: RUF009 - a field
+    retention: DeclaredChimeRetention | None = member(record_of(DeclaredChimeRetention), None)

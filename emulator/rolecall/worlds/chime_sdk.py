@@ -6,7 +6,6 @@ The patterns are those of AWS's models; a test compares them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rolecall.contents.channels import MAXIMUM_MESSAGE_BYTES, STANDARD
@@ -18,7 +17,7 @@ from rolecall.data.phone_number_table import PRODUCT_TYPES, VOICE_CONNECTOR
 from rolecall.errors import AwsError
 from rolecall.service_records import DEFAULT_REGION, SERVICE_RECORDS
 from rolecall.worlds import checking as c
-from rolecall.worlds.members import list_of, member, record_of
+from rolecall.worlds.members import Declared, list_of, member, record_of
 
 MAXIMUM_TAGS = 50
 # Of the integers of AWS's models.
@@ -68,8 +67,7 @@ def _id() -> Any:
     return member(UUID, None, key="id")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredUserEndpoint:
+class DeclaredUserEndpoint(Declared):
     """A device of a user. Its tokens let others send to it."""
 
     endpoint_id: str | None = member(
@@ -87,8 +85,7 @@ class DeclaredUserEndpoint:
     allow_messages: str = member(c.one_of("ALL", "NONE"), "ALL")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredAppInstanceUser:
+class DeclaredAppInstanceUser(Declared):
     """Without a name, the id is the name."""
 
     user_id: str = member(_CHOSEN_ID, key="id")
@@ -99,8 +96,7 @@ class DeclaredAppInstanceUser:
     tags: Mapping[str, str] = _tags()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredAppInstanceBot:
+class DeclaredAppInstanceBot(Declared):
     """A bot. The file calls it by its name."""
 
     name: str = member(_NAME)
@@ -124,8 +120,7 @@ def _too_long(content: str) -> str:
     return f"must have at most {maximum} bytes" if len(content.encode(errors="replace")) > maximum else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredChannelMessage:
+class DeclaredChannelMessage(Declared):
     """A persistent STANDARD message. The oldest is the first."""
 
     sender: str = member(c.text)
@@ -133,8 +128,7 @@ class DeclaredChannelMessage:
     metadata: str | None = member(_METADATA, None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredElastic:
+class DeclaredElastic(Declared):
     """What makes a channel elastic: its members are in sub-channels."""
 
     maximum_sub_channels: int = member(c.between(2, MAXIMUM_INTEGER))
@@ -142,16 +136,14 @@ class DeclaredElastic:
     minimum_membership_percentage: int = member(c.between(1, 40))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredExpiration:
+class DeclaredExpiration(Declared):
     """When a channel expires: so many days after it was made, or after its last message."""
 
     days: int = member(_DAYS)
     criterion: str = member(c.one_of(CREATED, LAST_MESSAGE), CREATED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredChannelFlow:
+class DeclaredChannelFlow(Declared):
     """A channel flow of one processor, which AWS allows. The file calls it by its name."""
 
     name: str = member(_NAME)
@@ -167,8 +159,7 @@ class DeclaredChannelFlow:
     tags: Mapping[str, str] = _tags()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredChannel:
+class DeclaredChannel(Declared):
     """Members and moderators are ids of users or names of bots. Without an id it gets one that stays the same."""
 
     name: str = member(_NAME)
@@ -182,8 +173,8 @@ class DeclaredChannel:
     moderators: tuple[str, ...] = member(c.list_of(c.text), ())
     banned: tuple[str, ...] = member(c.list_of(c.text), ())
     flow: str | None = member(c.text, None)
-    expiration: DeclaredExpiration | None = member(record_of(DeclaredExpiration), None)  # noqa: RUF009 - a field
-    elastic: DeclaredElastic | None = member(record_of(DeclaredElastic), None)  # noqa: RUF009 - a field
+    expiration: DeclaredExpiration | None = member(record_of(DeclaredExpiration), None)
+    elastic: DeclaredElastic | None = member(record_of(DeclaredElastic), None)
     messages: tuple[DeclaredChannelMessage, ...] = list_of(DeclaredChannelMessage)
 
     @property
@@ -192,8 +183,7 @@ class DeclaredChannel:
         return self.created_by or (*self.moderators, *self.members)[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredAppInstance:
+class DeclaredAppInstance(Declared):
     name: str = member(_NAME)
     instance_id: str | None = _id()
     region: str = _region("chime-sdk-identity", "chime-sdk-messaging")
@@ -207,8 +197,7 @@ class DeclaredAppInstance:
     channels: tuple[DeclaredChannel, ...] = list_of(DeclaredChannel)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredAttendee:
+class DeclaredAttendee(Declared):
     """Without capabilities, an attendee may send and receive everything."""
 
     external_user_id: str = member(_EXTERNAL_ID)
@@ -230,8 +219,7 @@ def _forbidden_capabilities(attendee: DeclaredAttendee) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredMeeting:
+class DeclaredMeeting(Declared):
     """A meeting whose attendees are connected, so that it lasts as long as AWS lets a meeting last."""
 
     external_meeting_id: str = member(_EXTERNAL_ID)
@@ -245,8 +233,7 @@ class DeclaredMeeting:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredVoiceConnector:
+class DeclaredVoiceConnector(Declared):
     name: str = member(_VOICE_NAME)
     connector_id: str | None = member(
         c.matching(r"[a-z0-9]{21,22}", "an id of 22 small letters and digits"), None, key="id"
@@ -264,8 +251,7 @@ class DeclaredVoiceConnector:
     tags: Mapping[str, str] = _tags()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredSipApplication:
+class DeclaredSipApplication(Declared):
     name: str = member(_VOICE_NAME)
     application_id: str | None = _id()
     region: str = _region("chime-sdk-voice")
@@ -281,16 +267,14 @@ class DeclaredSipApplication:
     tags: Mapping[str, str] = _tags()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredGroupedConnector:
+class DeclaredGroupedConnector(Declared):
     """A Voice Connector of a group, by its name or id."""
 
     connector: str = member(c.text)
     priority: int = member(c.between(1, 99), 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredConnectorGroup:
+class DeclaredConnectorGroup(Declared):
     name: str = member(_VOICE_NAME)
     group_id: str | None = _id()
     region: str = _region("chime-sdk-voice")
@@ -298,16 +282,14 @@ class DeclaredConnectorGroup:
     connectors: tuple[DeclaredGroupedConnector, ...] = list_of(DeclaredGroupedConnector)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredRuleTarget:
+class DeclaredRuleTarget(Declared):
     """A SIP media application that a rule calls, by its name or id."""
 
     application: str = member(c.text)
     priority: int = member(c.between(1, MAXIMUM_INTEGER), 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredSipRule:
+class DeclaredSipRule(Declared):
     """A rule for the host name of a Voice Connector, which the file calls by its name or id."""
 
     name: str = member(_VOICE_NAME)
@@ -318,8 +300,7 @@ class DeclaredSipRule:
     applications: tuple[DeclaredRuleTarget, ...] = member(c.list_of(record_of(DeclaredRuleTarget)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredPhoneNumber:
+class DeclaredPhoneNumber(Declared):
     """A number that the account has, and maybe the Voice Connector or the group that has it, by its name or id."""
 
     number: str = member(c.matching(r"\+[1-9]\d{1,14}", "a phone number in E.164 format"))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path as FilePath
+
+from msgspec.structs import replace
 
 from rolecall.policy import PolicyKind
 from rolecall.settings import PARTITIONS, SandboxSettings

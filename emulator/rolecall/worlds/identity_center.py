@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rolecall.arns import iam_arn
@@ -14,7 +13,7 @@ from rolecall.service_records import DEFAULT_REGION
 from rolecall.storage.roles import SSO_PATH
 from rolecall.worlds import checking as c
 from rolecall.worlds.located import Path
-from rolecall.worlds.members import column, list_of, member
+from rolecall.worlds.members import Declared, column, list_of, member
 from rolecall.worlds.plain_values import Found, Values, mappings_in, repeats, text_in, texts_in
 from rolecall.worlds.row_checks import DIRECTORY_USER_PATTERN
 
@@ -44,8 +43,7 @@ _ATTRIBUTES = c.mapping_of(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredDirectoryUser:
+class DeclaredDirectoryUser(Declared):
     """A user who signs in at IAM Identity Center. ``attributes`` are those for access control."""
 
     name: str = column(_USER_NAME)
@@ -56,8 +54,7 @@ class DeclaredDirectoryUser:
     attributes: Mapping[str, str] = member(_ATTRIBUTES, factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredIdentityCenter:
+class DeclaredIdentityCenter(Declared):
     """The instance. Its start URL ends like those of AWS, with the id of the identity store in its name."""
 
     instance_id: str = column(
@@ -77,8 +74,7 @@ class DeclaredIdentityCenter:
         return self.start_url or f"https://{self.identity_store_id}.awsapps.com/start"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredAssignment:
+class DeclaredAssignment(Declared):
     """Users and groups who get the permission set in accounts."""
 
     accounts: tuple[str, ...] = member(c.list_of(_ACCOUNT_ID))
@@ -86,8 +82,7 @@ class DeclaredAssignment:
     groups: tuple[str, ...] = member(c.list_of(c.text), ())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredPermissionSet:
+class DeclaredPermissionSet(Declared):
     """A permission set. It gets a role in each account of its assignments."""
 
     name: str = column(c.matching(r"[\w+=,.@-]{1,32}", "a name of up to 32 letters, digits and +=,.@_-"))

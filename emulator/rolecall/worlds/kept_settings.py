@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from msgspec.structs import asdict, replace
+
 from rolecall.data import QUOTA_FIELDS, changed_quotas, quotas_with
 from rolecall.settings import SandboxSettings
 
-_NAMES = tuple(field.name for field in dataclasses.fields(SandboxSettings))
+_NAMES = SandboxSettings.__struct_fields__
 
 
 def settings_text(settings: SandboxSettings) -> str:
-    kept = dataclasses.asdict(settings) | {"quotas": changed_quotas(settings.quotas)}
+    kept = asdict(settings) | {"quotas": changed_quotas(settings.quotas)}
     return json.dumps(kept, sort_keys=True)
 
 
 def settings_of(text: str, declared: SandboxSettings) -> SandboxSettings:
     """The settings in a text. An older version of Rolecall kept fewer; ``declared`` has the others."""
-    return dataclasses.replace(declared, **_kept_in(text))
+    return replace(declared, **_kept_in(text))
 
 
 # Every new generation asks, and the answer hardly ever changes. The mapping is shared, so no caller changes it.

@@ -6,10 +6,11 @@ the text that it was set up from, and the *front* of its world: what a server te
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any
+
+from msgspec.structs import asdict
 
 from rolecall.settings import SandboxSettings
 from rolecall.storage import worlds
@@ -84,8 +85,8 @@ def _front_values(world: w.World) -> dict[str, Any]:
     return {
         "settings": settings_text(world.settings),
         "account_id": account.account_id,
-        "users": {user.name: [dataclasses.asdict(key) for key in user.access_keys] for user in owners},
-        "root": [dataclasses.asdict(key) for key in account.root_access_keys],
+        "users": {user.name: [asdict(key) for key in user.access_keys] for user in owners},
+        "root": [asdict(key) for key in account.root_access_keys],
     }
 
 

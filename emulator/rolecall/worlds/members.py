@@ -7,20 +7,22 @@ and the snapshot (:func:`section_of`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, dataclass_transform
+
+from msgspec import Struct, StructMeta, field
 
 from rolecall.clock import iso8601
+from rolecall.reprs import repr_without
 from rolecall.worlds import checking as c
 
 Row = Mapping[str, Any]
 Show = Callable[[Any], Any]
+_MISSING: Final = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One member of a record.
 
     - ``key``: its key in the file.
@@ -37,16 +39,35 @@ class Member:
     required: bool
 
 
+class _Facts(Struct, frozen=True):
+    """What a class says of one of its members. ``column`` is None for a member without a column."""
+
+    check: c.Check
+    default: Any = _MISSING
+    factory: Any = _MISSING
+    key: str = ""
+    column: str | None = None
+    once: bool = False
+    show: Show | None = None
+    secret: bool = False
+
+    @property
+    def value(self) -> Any:
+        if self.factory is not _MISSING:
+            return field(default_factory=self.factory)
+        return field() if self.default is _MISSING else field(default=self.default)
+
+
 def member(
-    check: c.Check, default: Any = MISSING, *, key: str = "", factory: Any = MISSING, secret: bool = False
+    check: c.Check, default: Any = _MISSING, *, key: str = "", factory: Any = _MISSING, secret: bool = False
 ) -> Any:
     """A member without a column. It is required if it has no default. Without ``key``, the key is the member's name."""
-    return _field(check, default, {"key": key}, default_factory=factory, repr=not secret)
+    return _Facts(check, default, factory, key, secret=secret)
 
 
 def column(
     check: c.Check,
-    default: Any = MISSING,
+    default: Any = _MISSING,
     name: str = "",
     *,
     key: str = "",
@@ -55,7 +76,7 @@ def column(
     secret: bool = False,
 ) -> Any:
     """A member with a column. Without ``name``, the column has the member's name."""
-    return _field(check, default, {"key": key, "column": name, "once": once, "show": show}, repr=not secret)
+    return _Facts(check, default, key=key, column=name, once=once, show=show, secret=secret)
 
 
 def moment(*, once: bool = False) -> Any:
@@ -63,24 +84,45 @@ def moment(*, once: bool = False) -> Any:
     return column(c.moment, None, once=once, show=iso8601)
 
 
-def _field(check: c.Check, default: Any, facts: Mapping[str, Any], **options: Any) -> Any:
-    return field(default=default, metadata={"check": check, **facts}, **options)
+def list_of(make: type) -> Any:
+    """A member that is a list of records of the class."""
+    return member(c.list_of(record_of(make)), ())
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(member, column, moment, list_of))
+class _DeclaredMeta(StructMeta):
+    """Makes a frozen struct of the class, whose members are given by name. Secret members are not in its text."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
+        own = {member: facts for member, facts in namespace.items() if isinstance(facts, _Facts)}
+        known: dict[str, _Facts] = {}
+        for base in bases:
+            known |= getattr(base, "_declared", {})
+        known |= own
+        hidden = [member for member, facts in known.items() if facts.secret]
+        shown = {"__repr__": repr_without(*hidden)} if hidden else {}
+        values = {member: facts.value for member, facts in own.items()}
+        return super().__new__(
+            cls, name, bases, {**namespace, **values, **shown, "_declared": known}, frozen=True, kw_only=True
+        )
+
+
+class Declared(Struct, metaclass=_DeclaredMeta):
+    """The base of the records. Each member is declared with :func:`member`, :func:`column` or another one above."""
 
 
 @lru_cache(maxsize=64)
-def members_of(make: type[Any]) -> Mapping[str, Member]:
+def members_of(make: Any) -> Mapping[str, Member]:
     """The members of a record's class, by name."""
     found = {}
-    for each in fields(make):
-        facts = each.metadata
-        found[each.name] = Member(
-            key=facts["key"]
-            or (each.name.removesuffix("_seconds") if each.name.endswith("_at_seconds") else each.name),
-            check=facts["check"],
-            column=(facts["column"] or each.name) if "column" in facts else "",
-            once=facts.get("once", False),
-            show=facts.get("show") or _as_it_is,
-            required=each.default is MISSING and each.default_factory is MISSING,
+    for name, facts in make._declared.items():
+        found[name] = Member(
+            key=facts.key or (name.removesuffix("_seconds") if name.endswith("_at_seconds") else name),
+            check=facts.check,
+            column="" if facts.column is None else facts.column or name,
+            once=facts.once,
+            show=facts.show or _as_it_is,
+            required=facts.default is _MISSING and facts.factory is _MISSING,
         )
     return MappingProxyType(found)
 
@@ -94,11 +136,6 @@ def record_of(make: type) -> c.Check:
     members = members_of(make)
     required = tuple(each.key for each in members.values() if each.required)
     return c.record(make, {each.key: (name, each.check) for name, each in members.items()}, required)
-
-
-def list_of(make: type) -> Any:
-    """A member that is a list of records of the class."""
-    return member(c.list_of(record_of(make)), ())
 
 
 def columns_of(record: Any) -> dict[str, Any]:

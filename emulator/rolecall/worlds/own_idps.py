@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import asdict, replace
 from typing import Any
+
+from msgspec.structs import asdict, replace
 
 from rolecall.worlds.world import World
 

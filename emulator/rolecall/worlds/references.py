@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.arns import iam_arn, parse_arn
 from rolecall.data import managed_policy, service_linked_roles
@@ -38,8 +39,7 @@ UNIT_NAME_MEANING = "a name of up to 128 characters that is neither an account i
 UNIT_NAME = re.compile(UNIT_NAME_PATTERN).fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class _Declared:
+class _Declared(Struct, frozen=True):
     """What the whole file declares.
 
     It has account ids, the ARNs of managed policies, the ARNs and unique ids of users and roles, and the accounts and

@@ -6,11 +6,13 @@ restores what it declares and leaves everything else alone.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from rolecall.arns import FULL_ACCESS, declared_policy_id, iam_arn, oidc_provider_arn, saml_provider_arn
 from rolecall.data import service_linked_roles
@@ -105,11 +107,15 @@ def settings_in(states: Mapping[str, str], declared: SandboxSettings) -> Sandbox
 
 
 def _fingerprint(world: w.World) -> str:
-    declared = dataclasses.asdict(world)
+    declared = asdict(world)
     # Another order of lines, or a comment, declares the same.
     del declared["text_digest"]
-    text = json.dumps(declared, sort_keys=True, default=list)
+    text = json.dumps(declared, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if isinstance(value, Struct) else list(value)
 
 
 def _unit_id(organization: w.DeclaredOrganization, unit: w.DeclaredUnit) -> str:

@@ -7,8 +7,9 @@ made up when the entity is created. Times are seconds since the epoch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from rolecall.identity_providers.asking import IDP_NAME
 from rolecall.policy import PolicyKind
@@ -34,7 +35,7 @@ from rolecall.worlds.chime_sdk import (
     DeclaredVoiceConnector,
 )
 from rolecall.worlds.identity_center import DeclaredIdentityCenter, DeclaredPermissionSet
-from rolecall.worlds.members import column, list_of, member, moment
+from rolecall.worlds.members import Declared, column, list_of, member, moment
 from rolecall.worlds.row_checks import SEED_PATTERN
 
 ACCOUNT_ID = c.matching(r"\d{12}", "an account id of 12 digits")
@@ -66,8 +67,7 @@ def _boundary() -> Any:
     return column(c.optional(_POLICY_ARN), None, "permissions_boundary_arn")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredKey:
+class DeclaredKey(Declared):
     access_key_id: str = column(c.matching(r"\w{4,128}", "an access key id of 4 to 128 word characters"), key="id")
     secret_access_key: str = column(
         c.matching(_PLAIN_CHARACTERS, "a secret of 4 to 256 characters"), key="secret", secret=True
@@ -79,8 +79,7 @@ class DeclaredKey:
     last_used_region: str | None = column(c.text, None, once=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredMfaDevice:
+class DeclaredMfaDevice(Declared):
     """A virtual MFA device that is enabled from the start. ``seed`` is base32 without padding."""
 
     name: str = member(LONG_NAME)
@@ -89,8 +88,7 @@ class DeclaredMfaDevice:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredGroup:
+class DeclaredGroup(Declared):
     name: str = column(LONG_NAME)
     path: str = column(_PATH, "/")
     attached_policies: tuple[str, ...] = member(_POLICY_ARNS, ())
@@ -99,8 +97,7 @@ class DeclaredGroup:
     created_at_seconds: int | None = moment(once=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredUser:
+class DeclaredUser(Declared):
     name: str = column(_NAME)
     path: str = column(_PATH, "/")
     tags: Mapping[str, str] = member(_TAGS, factory=dict)
@@ -114,8 +111,7 @@ class DeclaredUser:
     created_at_seconds: int | None = moment(once=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredVersion:
+class DeclaredVersion(Declared):
     """A version of a policy."""
 
     version: int = column(_VERSION_NUMBER)
@@ -123,8 +119,7 @@ class DeclaredVersion:
     document: str = column(_IDENTITY_POLICY, show=c.document_of)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredPolicy:
+class DeclaredPolicy(Declared):
     """A managed policy. ``document`` is its default version, ``versions`` are the others."""
 
     name: str = column(LONG_NAME)
@@ -141,8 +136,7 @@ class DeclaredPolicy:
     created_at_seconds: int | None = moment(once=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredRole:
+class DeclaredRole(Declared):
     name: str = column(_NAME)
     path: str = column(_PATH, "/")
     description: str = column(c.text, "")
@@ -190,8 +184,7 @@ _CONTEXT_PROVIDER = c.checked(_CONTEXT_PROVIDER_MEMBERS, context_provider_proble
 _INSTANCE = c.matching(INSTANCE_PATTERN, "the ARN of an IAM Identity Center instance, arn:aws:sso:::instance/ssoins-…")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredInstanceProfile:
+class DeclaredInstanceProfile(Declared):
     """An instance profile. ``role`` is the name of a role of its account."""
 
     name: str = column(LONG_NAME)
@@ -202,8 +195,7 @@ class DeclaredInstanceProfile:
     created_at_seconds: int | None = moment(once=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredOidcProvider:
+class DeclaredOidcProvider(Declared):
     """An OpenID Connect provider. ``jwks`` is the text of its key set. With ``keys``, Rolecall signs its tokens."""
 
     url: str = column(c.issuer_url)
@@ -214,7 +206,7 @@ class DeclaredOidcProvider:
     jwks: str | None = column(c.key_set_file, None, key="jwks_file")
     keys: str = member(c.one_of("rolecall"), "")
     tags: Mapping[str, str] = member(_TAGS, factory=dict)
-    context_provider: ContextProvider | None = member(_CONTEXT_PROVIDER, None)  # noqa: RUF009 - a field
+    context_provider: ContextProvider | None = member(_CONTEXT_PROVIDER, None)
     identity_center_instance_arn: str | None = member(_INSTANCE, None, key="identity_center_instance")
 
     @property
@@ -224,8 +216,7 @@ class DeclaredOidcProvider:
         return "discovery" if self.jwks is None else "declared"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredSamlProvider:
+class DeclaredSamlProvider(Declared):
     """A SAML provider. Its document comes from a file or stands in the sandbox file, or it is one of Rolecall's own."""
 
     name: str = member(c.matching(r"[\w._-]{1,128}", "a name of up to 128 letters, digits and ._-"))
@@ -233,7 +224,7 @@ class DeclaredSamlProvider:
     written_metadata: str = member(c.saml_metadata, "", key="metadata", secret=True)
     rolecall_idp: str = member(c.matching(IDP_NAME.pattern, "a name of up to 64 letters, digits and ._-"), "")
     tags: Mapping[str, str] = member(_TAGS, factory=dict)
-    context_provider: ContextProvider | None = member(_CONTEXT_PROVIDER, None)  # noqa: RUF009 - a field
+    context_provider: ContextProvider | None = member(_CONTEXT_PROVIDER, None)
     identity_center_instance_arn: str | None = member(_INSTANCE, None, key="identity_center_instance")
 
     @property
@@ -242,8 +233,7 @@ class DeclaredSamlProvider:
         return self.metadata_of_file or self.written_metadata
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredAccount:
+class DeclaredAccount(Declared):
     account_id: str = member(ACCOUNT_ID, key="id")
     name: str = member(c.text, "")
     email: str = member(c.matching(r"(?=.{6,64}$)[^\s@]+@[^\s@]+\.[^\s@]+", "an email address"), "")
@@ -272,8 +262,7 @@ class DeclaredAccount:
     state: str | None = member(c.one_of(*ACCOUNT_STATES), None)
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredUnit:
+class DeclaredUnit(Struct, frozen=True):
     """An organizational unit. ``parent`` is the name or id of another unit, or empty for the organization's root."""
 
     name: str
@@ -282,8 +271,7 @@ class DeclaredUnit:
     accounts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredControlPolicy:
+class DeclaredControlPolicy(Struct, frozen=True):
     """A control policy. ``targets`` are account ids, names or ids of units, and ROOT.
 
     Without targets it applies to ROOT, unless ``attached`` is false.
@@ -297,15 +285,13 @@ class DeclaredControlPolicy:
     attached: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredManagementPolicy(DeclaredControlPolicy):
+class DeclaredManagementPolicy(DeclaredControlPolicy, frozen=True):
     """A policy of another type than the control policies, such as TAG_POLICY."""
 
     policy_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredOrganization:
+class DeclaredOrganization(Struct, frozen=True):
     """Without ``management_account_id``, the first account manages it and control policies restrict every account."""
 
     organization_id: str
@@ -318,8 +304,7 @@ class DeclaredOrganization:
     features: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Struct, frozen=True):
     """Everything that a sandbox file declares. The first account is the default account."""
 
     accounts: tuple[DeclaredAccount, ...]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
+
+from msgspec import Struct
 
 from rolecall.arns import parse_arn
 from rolecall.delivery.anywhere.contents import PROFILE, SERVICE, TRUST_ANCHOR
@@ -46,8 +47,7 @@ _MAXIMUM_PROPERTIES, _PROPERTY_CHARACTERS = 50, 200
 _NAMES = ("profileArn", "roleArn", "trustAnchorArn")
 
 
-@dataclass(frozen=True, slots=True)
-class SessionWanted:
+class SessionWanted(Struct, frozen=True):
     """A request that its certificate signed. The certificate itself is not trusted yet.
 
     ``duration_seconds`` and ``session_name`` are None where the request has none.

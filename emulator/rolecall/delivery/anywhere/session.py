@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.access.check import RefusedError
 from rolecall.clock import iso8601
@@ -54,8 +55,7 @@ _PREFIXED_NAME_CHARACTERS = 61
 _MAXIMUM_RECORDS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """A session: its credentials, the caller that they make, the decisions, and the request's certificate."""
 
     credentials: TemporaryCredentials

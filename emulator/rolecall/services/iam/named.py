@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from rolecall.caches import KeptList
 from rolecall.errors import AwsError
@@ -31,8 +32,7 @@ def name_key(entity: Named) -> str:
     return entity.name.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class NamedKind(Generic[Record]):
+class NamedKind(Struct, Generic[Record], frozen=True):
     """A kind of entity: how its records are found, and AWS's messages about it, with ``{name}``.
 
     ``by_name`` takes a connection, an account id and a name.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, add_tags, listed_tags, tag_pairs
 from rolecall.services.iam.declared import declare
@@ -14,8 +15,7 @@ from rolecall.storage.entity_tags import TaggedKind, is_case_sensitive, remove_t
 OwnerId = Callable[[Call, str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Taggable:
+class Taggable(Struct, frozen=True):
     """A kind of entity that has tags.
 
     ``existing`` and ``changeable`` give the key of an entity's tags from the request's name of it, or raise AwsError.

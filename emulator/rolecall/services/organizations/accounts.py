@@ -7,7 +7,8 @@ RemoveAccountFromOrganization, LeaveOrganization.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from rolecall.errors import AwsError
 from rolecall.services.members import Tag

@@ -11,9 +11,10 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from rolecall.errors import AwsError
 from rolecall.services.members import Tag
@@ -44,8 +45,7 @@ class Level(Enum):
     MANAGEMENT = "the management account"
 
 
-@dataclass(frozen=True, slots=True)
-class Organization:
+class Organization(Struct, frozen=True):
     """The organization of the caller."""
 
     organization_id: str

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 _ASSIGN, _APPEND, _REMOVE = "@@assign", "@@append", "@@remove"
 _VALUE_OPERATORS = (_ASSIGN, _APPEND, _REMOVE)
@@ -24,8 +25,7 @@ _NONE = "@@none"
 _MAXIMUM_DEPTH = 64
 
 
-@dataclass(slots=True)
-class _Element:
+class _Element(Struct):
     """One element of the merged policies. ``allowed`` is None while no policy above limits the operators."""
 
     children: dict[str, _Element] = field(default_factory=dict)
@@ -35,16 +35,14 @@ class _Element:
     policies: dict[str, None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class InvalidElement:
+class InvalidElement(Struct, frozen=True):
     """An element with a value and with nested elements: the names that lead to it, and the policies that say so."""
 
     path: tuple[str, ...]
     policies: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class EffectivePolicy:
+class EffectivePolicy(Struct, frozen=True):
     """The merged policy as JSON text, and what is wrong with it."""
 
     text: str
@@ -66,8 +64,7 @@ def effective_policy(levels: Sequence[Sequence[tuple[str, str]]]) -> EffectivePo
     return EffectivePolicy(text, tuple(_invalid(merged, ())))
 
 
-@dataclass(frozen=True, slots=True)
-class _Merging:
+class _Merging(Struct, frozen=True):
     """One policy, merged into the policies before it."""
 
     policy_id: str

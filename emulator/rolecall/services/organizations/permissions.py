@@ -7,7 +7,8 @@ that the API shows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from rolecall.access.context import owner_keys
 from rolecall.access.permission import ContextValue, Permission

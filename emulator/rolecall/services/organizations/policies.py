@@ -7,7 +7,8 @@ a control policy holds with the next call.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from rolecall.arns import FULL_ACCESS, organization_policy_arn
 from rolecall.errors import AwsError

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.access.console_access import console_access, guarded
 from rolecall.access.permission import ContextValue, Permission
@@ -60,8 +61,7 @@ SCOPE_MESSAGE = "The requested scope is invalid, unknown, or malformed"
 _NOBODY = Caller(Principal("Anonymous", "", "", "", "anonymous", "", ""), "")
 
 
-@dataclass(frozen=True, slots=True)
-class _Exchange:
+class _Exchange(Struct, frozen=True):
     """A proven token and what is asked for it. ``resource`` is as it was asked, ``service`` its service principal."""
 
     grant_type: str

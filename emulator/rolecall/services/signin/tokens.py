@@ -8,15 +8,17 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypedDict
+
+from msgspec import Struct
 
 from rolecall.access.console_access import console_access, guarded
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.delivery.sign_in import client_arn, credentials_request, may_sign_in, opened, session_seconds
 from rolecall.errors import AwsError
 from rolecall.principals import Caller, Principal
+from rolecall.reprs import repr_without
 from rolecall.services.registry import Answer, Call, Parameters, Proven, operation
 from rolecall.services.signin.common import ISSUER, client_keys, denied, invalid
 from rolecall.sessions.credentials import issue
@@ -67,8 +69,7 @@ class TokenInput(TypedDict, total=False):
     refreshToken: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Grant:
+class _Grant(Struct, frozen=True):
     """A proven grant. It has a code, or a session. ``secret`` is the code or the refresh token itself."""
 
     grant_type: str
@@ -81,9 +82,10 @@ class _Grant:
     code: SignInCode | None = None
     session: SignInSession | None = None
 
+    __repr__ = repr_without("secret")
 
-@dataclass(frozen=True, slots=True)
-class _Replayed:
+
+class _Replayed(Struct, frozen=True):
     """A code that was used before, with the session that it became."""
 
     session_id: str

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rolecall.access.permission import ContextValue
 from rolecall.errors import AwsError
@@ -42,8 +43,7 @@ Keys = tuple[tuple[str, ContextValue], ...]
 Values = Callable[[str], Sequence[str] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Propagation:
+class Propagation(Struct, frozen=True):
     """What an identity provider propagates. ``instance_arn`` and ``store_arn`` are empty without Identity Center."""
 
     provider_arn: str
@@ -52,8 +52,7 @@ class Propagation:
     store_arn: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PropagatedIdentity:
+class PropagatedIdentity(Struct, frozen=True):
     """The identity of one session. ``subject_type`` may be empty. ``claims`` are target keys with their values."""
 
     propagation: Propagation

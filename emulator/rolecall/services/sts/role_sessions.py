@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.access.context import owner_keys
 from rolecall.access.permission import ContextValue, Permission
@@ -14,7 +15,6 @@ from rolecall.delivery import role_session
 from rolecall.errors import AwsError
 from rolecall.policy import PolicyKind, compile_policies
 from rolecall.principals import SessionType
-from rolecall.quick_values import quick_value
 from rolecall.services.registry import Answer, Call
 from rolecall.services.sts.session_parameters import (
     arns_of,
@@ -41,8 +41,7 @@ _TRUSTS_NOBODY = compile_policies([], PolicyKind.TRUST)
 Tags = tuple[tuple[str, str], ...]
 
 
-@quick_value(frozen=True, slots=True)
-class RequestedSession:
+class RequestedSession(Struct, frozen=True):
     """The requested session of a role. Every limit is checked but the role's own.
 
     ``latest_end_seconds`` is the latest end that the identity provider allows, whatever duration was requested.
@@ -63,8 +62,7 @@ class RequestedSession:
     minimum_token_bytes: int = 0
 
 
-@quick_value(frozen=True, slots=True)
-class RoleToAssume:
+class RoleToAssume(Struct, frozen=True):
     """The role to assume, and the organization of its account; ``trust`` is None when there is no such role."""
 
     arn: str
@@ -106,8 +104,7 @@ def role_permissions(
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class FederatedParts:
+class FederatedParts(Struct, frozen=True):
     """What a token or assertion adds to a session besides its identity."""
 
     provider: str

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha1
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rolecall.access.permission import ContextValue
 from rolecall.data import QUOTAS, saml_attributes
@@ -51,8 +53,7 @@ TAG_COUNT_MESSAGE = "AuthnResponse must have no more than 50 session tags"
 SUBJECT_MESSAGE = "NameID is required in AuthnResponse"
 
 
-@dataclass(frozen=True, slots=True)
-class SamlClaims:
+class SamlClaims(Struct, frozen=True):
     """A session as the assertion allows it, with its condition keys.
 
     ``roles`` are the pairs of role and provider that the assertion offers. ``kept`` are the keys in the session.

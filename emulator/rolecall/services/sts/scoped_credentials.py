@@ -5,7 +5,6 @@ GetScopedCredentials).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 from rolecall.access.permission import Permission
 from rolecall.access.regions import refuse_global_endpoint
@@ -34,7 +33,7 @@ LIFETIME_MESSAGE = (
 )
 # A call must narrow something. These parameters do not.
 _NARROW_NOTHING = frozenset({"ScopedSessionDescription", "MinimumSessionTokenSize"})
-_CONTENTS = tuple(field.name for field in fields(SessionContents))
+_CONTENTS = SessionContents.__struct_fields__
 
 
 def _check_values(call: Call, parameters: Parameters) -> None:

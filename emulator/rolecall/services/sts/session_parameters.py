@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from rolecall.access.policies import MalformedPolicy, parsed_policy
 from rolecall.access.regions import is_global_host

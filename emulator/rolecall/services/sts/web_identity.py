@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.arns import parse_arn
@@ -51,8 +52,7 @@ PROVIDER_ID_MESSAGE = "{provider_id} is not a supported identity provider"
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 
 
-@dataclass(frozen=True, slots=True)
-class TokenFacts:
+class TokenFacts(Struct, frozen=True):
     """A token with a valid signature and valid times: its identity and its claims."""
 
     provider: Provider

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rolecall.arns import oidc_provider_arn
 from rolecall.caches import BoundedCache
@@ -39,8 +40,7 @@ _KEY_SETS_LIMIT, _KEY_SET_CHARACTERS = 512, 50_000
 _NO_KEYS = KeySet({})
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(Struct, frozen=True):
     """A provider as seen by one token.
 
     ``principal`` is the provider's name as Federated in a trust policy and as Provider in STS's answer. ``prefix``

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from rolecall.errors import AwsError
+from rolecall.reprs import repr_without
 
 NAMEID_FORMAT_PREFIX = "urn:oasis:names:tc:SAML:2.0:nameid-format:"
 VALID_FOR_SECONDS = 100 * 365 * 86_400
@@ -47,8 +49,7 @@ class EncryptionError(SamlError):
     """An encrypted assertion that cannot be opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderMetadata:
+class ProviderMetadata(Struct, frozen=True):
     """An identity provider: its name, and the certificates (DER) of its signing keys."""
 
     entity_id: str
@@ -62,8 +63,7 @@ def valid_until_seconds(metadata: ProviderMetadata, created_at_seconds: int) -> 
     return created_at_seconds + VALID_FOR_SECONDS if stated is None else stated
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(Struct, frozen=True):
     """One bearer confirmation of a subject: the recipient of the assertion, and the times in which it is valid."""
 
     recipient: str
@@ -71,8 +71,7 @@ class Confirmation:
     not_on_or_after_seconds: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Assertion:
+class Assertion(Struct, frozen=True):
     """What a verified assertion says. A signature covers every member.
 
     ``audiences`` holds one tuple for each restriction; all restrictions must be met. ``attributes`` holds every value
@@ -88,14 +87,15 @@ class Assertion:
     not_on_or_after_seconds: float | None
     audiences: tuple[tuple[str, ...], ...]
     session_not_on_or_after_seconds: float | None
-    attributes: Mapping[str, tuple[str, ...]] = field(repr=False)
+    attributes: Mapping[str, tuple[str, ...]]
     # The certificate (DER) of the key that signed the assertion, or the response around it.
-    signing_certificate: bytes = field(default=b"", repr=False)
+    signing_certificate: bytes = b""
     was_encrypted: bool = False
 
+    __repr__ = repr_without("attributes", "signing_certificate")
 
-@dataclass(frozen=True, slots=True)
-class NewResponse:
+
+class NewResponse(Struct, frozen=True):
     """A response to be made. ``recipient`` must get its one assertion before ``expires_at_seconds``."""
 
     response_id: str
@@ -107,5 +107,7 @@ class NewResponse:
     audience: str
     issued_at_seconds: float
     expires_at_seconds: float
-    attributes: Mapping[str, tuple[str, ...]] = field(repr=False)
+    attributes: Mapping[str, tuple[str, ...]]
     session_not_on_or_after_seconds: float | None = None
+
+    __repr__ = repr_without("attributes")

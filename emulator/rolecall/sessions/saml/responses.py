@@ -11,10 +11,10 @@ import binascii
 import copy
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from cryptography import x509
 from lxml import etree
+from msgspec.structs import replace
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from flask import Request, Response
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from rolecall.clock import iso8601
@@ -24,8 +24,7 @@ _NAMES_SHOWN = 100
 _BATCH = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """One row. ``mark`` is what people must know before they read further."""
 
     arn: str
@@ -35,8 +34,7 @@ class Listed:
     mark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """The identities of one kind. ``more``: there are further ones after the name ``last``."""
 
     kind: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from flask import Request, Response
+from msgspec import Struct, field
 from sqlalchemy import Connection
 
 from rolecall.arns import Arn, parse_arn
@@ -41,8 +41,7 @@ _ACTIONS_SHOWN = 300
 _MEMBERS_SHOWN = 200
 
 
-@dataclass(slots=True)
-class Identity:
+class Identity(Struct):
     """What a page shows of one identity. ``facts`` are a name and a text each."""
 
     arn: str

@@ -6,9 +6,9 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from flask import Request, Response
+from msgspec import Struct
 
 from rolecall.arns import parse_arn
 from rolecall.call_log.filter import BadFilterError, since_seconds
@@ -45,8 +45,7 @@ _DONE_SHOWN = 200
 _ASKED_AGAIN = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """Calls of one kind with one outcome. ``last`` is the newest one's time, ``request_id`` leads to its page."""
 
     operation: str
@@ -56,8 +55,7 @@ class Done:
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lacking:
+class Lacking(Struct, frozen=True):
     """A permission that was used and that the principal does not have now. The principal is as questions name it."""
 
     principal: str
@@ -67,8 +65,7 @@ class Lacking:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What the page shows about one principal. ``lacking`` are permissions that it used and does not have now."""
 
     found: LeastPrivilege

@@ -10,10 +10,10 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Request, Response, current_app, make_response
+from msgspec import Struct
 
 from rolecall.call_log.filter import BadFilterError
 from rolecall.call_log.shown import call_as_json
@@ -34,8 +34,7 @@ _PLACE = re.compile(r"([0-9]{1,15})@([0-9]{1,12}\.[0-9]{1,9})", re.ASCII)
 _END_OF_LINE = re.compile("\r\n|\r|\n")
 
 
-@dataclass(eq=False, slots=True)
-class Follower:
+class Follower(Struct, eq=False):
     """A browser that follows the log: which calls it wants, and behind which place."""
 
     wanted: CallFilter

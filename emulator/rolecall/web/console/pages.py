@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Request, Response, g, make_response, redirect, render_template
+from msgspec import Struct
 
 from rolecall.sandbox import Sandbox
 from rolecall.web.console.tables import titled
@@ -19,8 +19,7 @@ MAXIMUM_FORM_BYTES = 262_144
 METHOD_MESSAGE = "This page needs another method."
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One page. ``rule`` is its path below the console's, as werkzeug writes rules. Its parts reach ``show`` as values.
 
     ``title`` puts the page into the navigation. ``show`` answers GET and changes nothing. ``act`` answers POST: the

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Request, Response
+from msgspec import Struct
 
 from rolecall.access.policies import parsed_policy
 from rolecall.call_log.layers import LAYER_EFFECTS, LAYER_TITLES
@@ -32,8 +32,7 @@ _LISTED = 200
 _MAXIMUM_DIFFERENCE_LINES = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line of a text, with what is said about it."""
 
     number: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.access.permission import ContextValue
 from rolecall.call_log.layers import LAYER_TITLES, picture_of
@@ -23,8 +24,7 @@ _MAXIMUM_LINES = 100
 MAXIMUM_ROWS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One decision for people. ``evaluation`` has the layers, as the page of a logged call shows them."""
 
     action: str
@@ -93,7 +93,7 @@ def _row(action: Action, resource: str, answered: Answered) -> Row:
         return Row(
             name, resource, answered.allowed, "Allowed" if answered.allowed else "Refused", answered.reason, None
         )
-    evaluation = asdict(explain(decision))
+    evaluation = explain(decision).as_dict()
     evaluation["layers"] = [{**layer, "target": ""} for layer in picture_of(evaluation)]
     evaluation["session_policy_required"] = decision.layers.session_policy_required
     return Row(name, resource, answered.allowed, decision.outcome, _reason(evaluation, decision.statement), evaluation)

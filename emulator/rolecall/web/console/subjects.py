@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Request
+from msgspec import Struct, field
 from sqlalchemy import Connection
 
 from rolecall.arns import Arn, organization_policy_arn, parse_arn
@@ -35,15 +35,13 @@ _PUTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     number: int
     created_at_seconds: int
     is_default: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """One stored policy. ``query`` names it in a URL. ``fixed`` says why it cannot be changed.
 
     ``arn`` names a managed policy. ``owner_arn`` is the identity of an inline policy or of a trust policy.

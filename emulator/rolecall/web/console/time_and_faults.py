@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Request, Response, make_response
+from msgspec import Struct
 
 from rolecall.clock import BadTimeError, written_change
 from rolecall.faults.active import InvalidFaultError, NoSuchRuleError
@@ -42,8 +42,7 @@ _NUMBERS = frozenset({"status", "delay_seconds", "nth", "times", "probability", 
 _COUNTS = frozenset({"id", "calls", "hits"})
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """A change of the clock: its name on a button, what the field would take, and its command line."""
 
     label: str

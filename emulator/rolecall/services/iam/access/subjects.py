@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rolecall.access.policies import kept_document
 from rolecall.arns import parse_arn
@@ -26,8 +27,7 @@ Owner = tuple[EntityKind, str, str]
 _EVERYBODY = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyOfEntity:
+class PolicyOfEntity(Struct, frozen=True):
     """A policy, and the entity through which it applies. An inline policy has no ARN."""
 
     name: str
@@ -37,8 +37,7 @@ class PolicyOfEntity:
     policy: Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What a report is about. ``entities`` are the unique ids of the users and roles that have its permissions."""
 
     kind: str

@@ -7,8 +7,9 @@ section the entities come by name. AWS does not document an order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.data import ManagedPolicy, managed_policy, managed_policy_document
 from rolecall.services.iam.common import DEFAULT_PAGE_ITEMS, opened_marker, page_of, tag_answer
@@ -31,8 +32,7 @@ from rolecall.storage.users import UserRecord, list_users
 Found = Sequence[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
+class _Section(Struct, frozen=True):
     """One kind of entity in the answer.
 
     ``find`` takes the call, the name in lower case after which the section starts, and how many entities are wanted.

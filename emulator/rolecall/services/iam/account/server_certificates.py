@@ -7,13 +7,13 @@ delete a certificate that a load balancer uses. A sandbox has no load balancers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from msgspec import Struct
 
 from rolecall.errors import AwsError
 from rolecall.ids import SERVER_CERTIFICATE_PREFIX
@@ -87,8 +87,7 @@ taggable(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
+class _Checked(Struct, frozen=True):
     """What a certificate that passed all checks says."""
 
     expires_at_seconds: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from rolecall.arns import PARTITION, parse_arn
 from rolecall.data import Quotas, managed_policy
@@ -62,8 +63,7 @@ _INLINE_LIMIT: Mapping[EntityKind, Callable[[Quotas], int]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """The stored user, group or role that an operation is about."""
 
     entity_id: str
@@ -73,8 +73,7 @@ class Owner:
 FindOwner = Callable[[Call, str], Owner]
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyOwners:
+class PolicyOwners(Struct, frozen=True):
     """A kind of entity that policies can be attached to and that has inline policies.
 
     ``existing`` finds an entity by the name in a request, ``changeable`` finds one whose policies the caller may

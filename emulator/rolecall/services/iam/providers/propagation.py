@@ -7,8 +7,10 @@ AWS's messages were not recorded. That a broken rule is InvalidInput follows fro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, TypedDict, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rolecall.access.permission import ContextValue, Permission
 from rolecall.errors import AwsError
@@ -54,8 +56,7 @@ class ContextProviderMembers(TypedDict, total=False):
     KeyDefinitionList: list[KeyDefinition]
 
 
-@dataclass(frozen=True, slots=True)
-class WantedPropagation:
+class WantedPropagation(Struct, frozen=True):
     """What a request for an update says. A flag that is false says nothing."""
 
     context_provider: ContextProvider | None

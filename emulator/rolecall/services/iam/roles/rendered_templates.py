@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rolecall.data import RoleTemplate
 from rolecall.errors import AwsError
@@ -21,8 +22,7 @@ _ENABLED = "@Enabled"
 Values = Mapping[str, Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedRole:
+class RenderedRole(Struct, frozen=True):
     """A role as a template describes it. Documents are JSON texts."""
 
     name: str

@@ -6,8 +6,9 @@ IAM's API reference has no words for some refusals. Those are as users have repo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypedDict
+
+from msgspec import Struct
 
 from rolecall.access.permission import ContextValue
 from rolecall.arns import parse_arn
@@ -69,8 +70,7 @@ _HANDLING = {
 _HANDLED_ACTION = "ec2:runinstances"
 
 
-@dataclass(frozen=True, slots=True)
-class SimulatedEntity:
+class SimulatedEntity(Struct, frozen=True):
     """A user, group or role that an ARN names."""
 
     kind: EntityKind

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
+
+from msgspec import Struct
 
 from rolecall.access.permission import ContextValue
 from rolecall.arns import parse_arn
@@ -172,8 +173,7 @@ class Simulation:
         return tuple(key for key in context_keys(policies) if key.lower() not in self._supplied)
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
+class _Match(Struct, frozen=True):
     policy_name: str
     source_type: str
     span: Span
@@ -188,8 +188,7 @@ class _Match:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
+class _Result(Struct, frozen=True):
     """One action on one resource. ``details`` and ``allowed_by_boundary`` are None when the answer omits them."""
 
     outcome: Outcome

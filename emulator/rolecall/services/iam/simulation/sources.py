@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypedDict
+
+from msgspec import Struct
 
 from rolecall.access.context import identity_keys
 from rolecall.access.permission import ContextValue
@@ -37,8 +38,7 @@ _SCP = "scp"
 _SESSION_KEYS = frozenset({"aws:userid"})
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
+class Attached(Struct, frozen=True):
     """One policy of an entity. ``kind`` is a PolicyType of PolicyIdentifier; ``owner_name`` owns an inline policy."""
 
     kind: str
@@ -65,8 +65,7 @@ class PolicyIdentifier(TypedDict, total=False):
     InlinePolicyIdentifier: InlinePolicyIdentifier
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusions:
+class Exclusions(Struct, frozen=True):
     """The policies that PolicyExclusionList leaves out."""
 
     types: frozenset[str]
@@ -86,8 +85,7 @@ class Exclusions:
         return any(test(attached.arn) or test(pathless) for test in self.arns)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """An entity's part in a simulation: policies, boundary, service control policies, condition keys."""
 
     arn: str

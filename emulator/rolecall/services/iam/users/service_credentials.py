@@ -7,8 +7,9 @@ import hashlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from rolecall.access.permission import Permission
 from rolecall.arns import iam_arn
