@@ -25,6 +25,7 @@ from rolecall.storage.template import UNDATED_SECONDS, DatabaseTemplate, empty_d
 from rolecall.web.application import RolecallApplication, web_application
 from rolecall.web.control_access import control_access
 from rolecall.web.origins import DEFAULT_ADMISSION, Admission, admission_of
+from rolecall.worlds.known_worlds import AnyWorld
 from rolecall.worlds.setup import set_up_world
 from rolecall.worlds.world import World
 
@@ -32,7 +33,7 @@ from rolecall.worlds.world import World
 BUILT_IN = "the built-in one"
 
 
-def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None = None) -> Database:
+def open_database(url: str, world: AnyWorld, clock: Clock, ids: Identifiers | None = None) -> Database:
     """The migrated database with a sealing key and the declared world. Several processes may call this at once."""
     database = Database(url)
     ids = ids or Identifiers()
@@ -45,7 +46,7 @@ def open_database(url: str, world: World, clock: Clock, ids: Identifiers | None 
     return database
 
 
-def _set_up(connection: Any, world: World, clock: Clock, ids: Identifiers) -> None:
+def _set_up(connection: Any, world: AnyWorld, clock: Clock, ids: Identifiers) -> None:
     upgrade_schema(connection)
     check_writable(connection)
     take_over_clock(connection, clock)
@@ -87,7 +88,7 @@ def sandbox_in_memory(world: World) -> Sandbox:
     return Sandbox(open_database("sqlite://", world, clock), world, clock)
 
 
-def worker_application(settings: ServerSettings, world: World) -> RolecallApplication:
+def worker_application(settings: ServerSettings, world: AnyWorld) -> RolecallApplication:
     """The application of one worker process. All state that it shares with other processes is in the database."""
     clock = Clock()
     database = open_database(settings.database_url, world, clock)

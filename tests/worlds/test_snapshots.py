@@ -39,7 +39,8 @@ from rolecall.worlds.checking import document_of, document_text
 from rolecall.worlds.declare import InvalidWorldError, read_world
 from rolecall.worlds.located import read_located
 from rolecall.worlds.setup import set_up_world
-from rolecall.worlds.snapshots import Tables, UnsavableError, save, yaml_text
+from rolecall.worlds.snapshots import Tables, UnsavableError, save
+from rolecall.worlds.yaml_written import yaml_text
 
 URL = "/_rolecall/snapshot"
 

@@ -17,7 +17,7 @@ from rolecall.storage import worlds
 from rolecall.storage.tables import metadata
 from rolecall.worlds.declare import InvalidWorldError, read_world
 from rolecall.worlds.located import MAXIMUM_VALUES, Problem, UnreadableError, read_located
-from rolecall.worlds.snapshots import yaml_text
+from rolecall.worlds.yaml_written import yaml_text
 
 URL = "/_rolecall/snapshot"
 

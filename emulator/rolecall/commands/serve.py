@@ -25,12 +25,11 @@ from rolecall.commands.common import (
     key_of,
     other_key_lines,
     port_option,
-    read_config,
     tell_lines,
     user_data_folder,
     with_folder,
 )
-from rolecall.commands.kept import kept_in, kept_line
+from rolecall.commands.kept import kept_in, kept_line, read_unless_known
 from rolecall.commands.log_lines import LOG_FORMATTERS
 from rolecall.commands.running import console_url
 from rolecall.commands.terminal import shown_when_slow
@@ -47,7 +46,7 @@ from rolecall.storage.engine import Database
 from rolecall.web.application import RolecallApplication
 from rolecall.web.control_access import control_access
 from rolecall.web.origins import admission_of
-from rolecall.worlds.world import World
+from rolecall.worlds.known_worlds import AnyWorld, front
 
 # For large sandbox files: what the command does when it has not answered after a second.
 SLOW_READING = "reading {path}; a large sandbox file takes some seconds"
@@ -200,7 +199,7 @@ def command(
     """
     _log_to_stderr(verbose, LOG_FORMATTERS[log_format])
     with shown_when_slow(SLOW_READING.format(path=config or "the built-in sandbox")):
-        world = read_config(config)
+        world = read_unless_known(config, database)
     settings = ServerSettings(
         database_url=database,
         config_path=config or "",
@@ -257,7 +256,7 @@ def _log_to_stderr(verbose: bool, formatter: Callable[[], logging.Formatter]) ->
 
 
 @shown_when_slow(SLOW_SETTING_UP)
-def _loader(settings: ServerSettings, world: World) -> tuple[Callable[[], RolecallApplication], Callable[[], None]]:
+def _loader(settings: ServerSettings, world: AnyWorld) -> tuple[Callable[[], RolecallApplication], Callable[[], None]]:
     """Two functions: one gives a worker its application, the other runs when the server has ended.
 
     The database is opened and set up here, where its problems can be reported. Worker processes finish by themselves.
@@ -293,8 +292,9 @@ def _tls_files(certificate: str | None, key: str | None, own: str | None, host: 
     return files
 
 
-def _announce(settings: ServerSettings, world: World, about: Sequence[str]) -> None:
+def _announce(settings: ServerSettings, declared: AnyWorld, about: Sequence[str]) -> None:
     """Print that the server is ready. After the first line, text for people is a comment, so that a shell skips it."""
+    world = front(declared)
     tls = settings.tls
     address = Address(settings.host, settings.port, "http" if tls is None else "https")
     lines = [f"Rolecall is ready at {address.url}", f"# Console: {console_url(address.url)}", *about]

@@ -12,7 +12,8 @@ from rolecall.importing.found import Found, Place, Section
 from rolecall.worlds.checking import spelled
 from rolecall.worlds.declare import InvalidWorldError, checked_world
 from rolecall.worlds.located import MAXIMUM_VALUES, Located, Path
-from rolecall.worlds.snapshots import without_defaults, yaml_text
+from rolecall.worlds.snapshots import without_defaults
+from rolecall.worlds.yaml_written import yaml_text
 
 _HEADING = (
     "# An imported sandbox. Rolecall made up its access keys; no secret comes from AWS. Start it with\n"

@@ -27,9 +27,9 @@ from rolecall.storage.clock_states import share_clock
 from rolecall.storage.decision_log import Access, RefusalDetails
 from rolecall.storage.engine import Database, DatabaseError
 from rolecall.wire import SERVICES, known_error_codes, operation_names
+from rolecall.worlds.known_worlds import AnyWorld, front, whole
 from rolecall.worlds.setup import reset_world
 from rolecall.worlds.snapshots import load_database, save_database
-from rolecall.worlds.world import World
 
 log = logging.getLogger("rolecall")
 
@@ -48,7 +48,7 @@ class Sandbox:
     def __init__(
         self,
         database: Database,
-        world: World,
+        world: AnyWorld,
         clock: Clock,
         *,
         ids: Identifiers | None = None,
@@ -67,7 +67,7 @@ class Sandbox:
         self.faults = Faults(database, self.ids, _fault_catalogue())
         self.issuer_keys = IssuerKeys()
         self.attachments = Attachments(database, clock, self.ids)
-        self.generations = Generations(database, clock, world.settings)
+        self.generations = Generations(database, clock, front(world).settings)
         logs = [each for each in (decisions, access_log) if each is not None]
         # Not started yet: threads do not survive a fork, and a test reads what it needs at once.
         self.writer = BackgroundWriter(*logs, self.last_uses)
@@ -96,11 +96,13 @@ class Sandbox:
 
     def reset(self) -> None:
         """Return to the declared world and to the machine's time, and forget every call."""
+        # Read before the transaction, because other writers wait for a transaction.
+        declared = whole(self._world)
         self.last_uses.clear()
         self.ids.restart()
         # The stored clock is deleted with everything else. The new world's dates come from the machine's clock.
         now_seconds = self.clock.wall_seconds()
-        self.database.write(lambda connection: reset_world(connection, self._world, now_seconds, self.ids))
+        self.database.write(lambda connection: reset_world(connection, declared, now_seconds, self.ids))
         self.clock.follow(ClockState())
         self.attachments.renew()
         if self.decisions is not None:

@@ -167,7 +167,7 @@ def _read(text: str, folder: str | None) -> w.World:
         line = text.count("\n") + 1
         raise InvalidWorldError([Problem(line, f"the snapshot is cut off: its last line must be {SNAPSHOT_END}")])
     world, names_files = _world(located, folder)
-    return world if names_files else replace(world, text_digest=_digest(text))
+    return world if names_files else replace(world, text_digest=text_digest(text))
 
 
 def checked_world(located: Located, folder: str | None = None) -> w.World:
@@ -193,9 +193,14 @@ def _world(located: Located, folder: str | None) -> tuple[w.World, bool]:
     return world, names_files or notes.names_files
 
 
-def _digest(text: str) -> str:
-    """The version is part of it, because another version may read more from the same text."""
-    return hashlib.sha256(f"{__version__}\n{text}".encode()).hexdigest()
+def text_digest(text: str) -> str:
+    """A digest of what a text declares, if it names no other file.
+
+    The version is part of it, because another version may read more from the same text.
+    """
+    digest = hashlib.sha256(f"{__version__}\n".encode())
+    digest.update(text.encode())
+    return digest.hexdigest()
 
 
 def _checked(notes: c.Notes) -> w.World | None:

@@ -66,7 +66,7 @@ def read_document_files(located: Located, folder: str | None) -> bool:
             if key != "inline_policies":
                 found = _read((*path, file_key), named, folder, excluded=key if key in owner else "")
                 owner[key] = found
-                located.lines[*path, key] = located.line((*path, file_key))
+                located.came_from((*path, key), (*path, file_key))
             else:
                 _inline(located, path, owner, named, folder)
     return names_files
@@ -84,7 +84,7 @@ def _inline(located: Located, path: Path, owner: dict[str, Any], named: Any, fol
     for name, file in named.items():
         file_path = (*path, file_key, name)
         owner[key][name] = _read(file_path, file, folder, excluded=f"{key}.{name}" if name in inline else "")
-        located.lines[*path, key, name] = located.line(file_path)
+        located.came_from((*path, key, name), file_path)
 
 
 def _read(path: Path, name: Any, folder: str | None, *, excluded: str) -> DocumentFile:

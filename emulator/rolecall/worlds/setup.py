@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
 from rolecall.arns import FULL_ACCESS, declared_policy_id, iam_arn, oidc_provider_arn, saml_provider_arn
-from rolecall.data import QUOTA_FIELDS, changed_quotas, quotas_with, service_linked_roles
+from rolecall.data import service_linked_roles
 from rolecall.ids import GROUP_PREFIX, INSTANCE_PROFILE_PREFIX, POLICY_PREFIX, ROLE_PREFIX, USER_PREFIX, Identifiers
 from rolecall.policy import PolicyKind, trusted_principals
 from rolecall.sessions.saml.on_demand import read_metadata
@@ -37,14 +36,14 @@ from rolecall.worlds.chime_sdk_setup import ChimeSdkRows
 from rolecall.worlds.chime_setup import put_chime_account
 from rolecall.worlds.collection import without_collection
 from rolecall.worlds.identity_center_setup import put_identity_center
+from rolecall.worlds.kept_settings import settings_of, settings_text
+from rolecall.worlds.known_worlds import TEXT_STATE, AnyWorld, note_text, whole
 from rolecall.worlds.members import columns_of, declared, new_columns_of
 from rolecall.worlds.own_idps import own_metadata
 from rolecall.worlds.references import referable_units
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
 
 _STATE = "world"
-# The digest of the file's text: while it stays the same, nothing has to be compared.
-_TEXT_STATE = "world_text"
 _SETTINGS_STATE = "settings"
 # In place of a fingerprint: a snapshot was loaded. The next file counts as the file that the database was set up from.
 _LOADED = "loaded"
@@ -52,16 +51,19 @@ _DATES = frozenset({"attached_at_seconds", "added_at_seconds", "created_at_secon
 _NO_COLUMNS: frozenset[str] = frozenset()
 # Written before everything else, because declared issuers sign with these keys if they are there.
 _SIGNING_KEYS = "signing_keys"
-_SETTINGS = SandboxSettings.__struct_fields__
 
 
-def set_up_world(connection: Any, world: w.World, now_seconds: float, ids: Identifiers) -> bool:
-    """Bring the database to the declared world, unless it was set up from it before. True when anything changed."""
+def set_up_world(connection: Any, given: AnyWorld, now_seconds: float, ids: Identifiers) -> bool:
+    """Bring the database to the declared world, unless it was set up from it before. True when anything changed.
+
+    Raises InvalidWorldError for a world that is read only now.
+    """
     states = worlds.states(connection)
-    if world.text_digest and states.get(_TEXT_STATE) == world.text_digest:
+    if given.text_digest and states.get(TEXT_STATE) == given.text_digest:
         return False
+    world = whole(given)
     fingerprint, present = _fingerprint(world), states.get(_STATE)
-    worlds.set_state(connection, _TEXT_STATE, world.text_digest)
+    note_text(connection, world)
     if present == fingerprint:
         return False
     if present != _LOADED:
@@ -90,8 +92,7 @@ def replace_world(connection: Any, world: w.World, now_seconds: float, ids: Iden
 
 
 def _keep_settings(connection: Any, settings: SandboxSettings) -> None:
-    kept = asdict(settings) | {"quotas": changed_quotas(settings.quotas)}
-    worlds.set_state(connection, _SETTINGS_STATE, json.dumps(kept, sort_keys=True))
+    worlds.set_state(connection, _SETTINGS_STATE, settings_text(settings))
 
 
 def present_settings(connection: Any, declared: SandboxSettings) -> SandboxSettings:
@@ -102,17 +103,7 @@ def present_settings(connection: Any, declared: SandboxSettings) -> SandboxSetti
 def settings_in(states: Mapping[str, str], declared: SandboxSettings) -> SandboxSettings:
     """The present settings among the stored states of a sandbox; ``declared`` where none are stored."""
     text = states.get(_SETTINGS_STATE)
-    return declared if text is None else replace(declared, **_kept_in(text))
-
-
-# Every new generation asks, and the answer hardly ever changes. The mapping is shared, so no caller changes it.
-@lru_cache(maxsize=16)
-def _kept_in(text: str) -> Mapping[str, Any]:
-    read = json.loads(text)
-    known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
-    if "quotas" in read:
-        known["quotas"] = quotas_with({name: value for name, value in read["quotas"].items() if name in QUOTA_FIELDS})
-    return {name: known[name] for name in _SETTINGS if name in known}
+    return declared if text is None else settings_of(text, declared)
 
 
 def _fingerprint(world: w.World) -> str:

@@ -7,11 +7,10 @@ Policies keep their exact text. A table without keys in the sandbox file is stor
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-import yaml
 from msgspec.structs import asdict
 
 from rolecall.arns import declared_policy_id
@@ -37,11 +36,11 @@ from rolecall.worlds.own_idps import with_keys
 from rolecall.worlds.references import referable_units
 from rolecall.worlds.setup import present_settings, replace_world
 from rolecall.worlds.snapshot_tables import PLAIN_TABLES
+from rolecall.worlds.yaml_written import yaml_text
 
 Row = Mapping[str, Any]
 Section = dict[str, Any]
 
-_LINE_CHARACTERS = 120
 _USE_COLUMN_PREFIX = "last_used_"
 _HEADING = f"{SNAPSHOT_BEGIN}the world as it was. It holds secrets. Load it with `rolecall snapshot load`.\n"
 
@@ -81,14 +80,16 @@ def save(connection: Any, settings: SandboxSettings, *, last_used: bool = True) 
 def _save(connection: Any, settings: SandboxSettings, *, last_used: bool) -> str:
     tables = Tables(connection) if last_used else _TablesWithoutUses(connection)
     organization_id = _organization_id(tables)
+    # Iterators, because the accounts and rows of a large world together take several times the text's memory.
     world = {
         "version": 1,
         "organization": _organization(tables, organization_id),
-        "accounts": [
-            _account(tables, row, organization_id) for row in sorted(tables.all(t.accounts), key=_by("position"))
-        ],
+        "accounts": (
+            without_defaults(_account(tables, row, organization_id))
+            for row in sorted(tables.all(t.accounts), key=_by("position"))
+        ),
         "settings": _settings(present_settings(connection, settings)),
-        "rows": {name: rows for name in PLAIN_TABLES if (rows := _plain_rows(tables, name))},
+        "rows": {name: _plain_rows(tables, name) for name in PLAIN_TABLES if tables.all(t.metadata.tables[name])},
     }
     return f"{_HEADING}{yaml_text(without_defaults(world))}{SNAPSHOT_END}\n"
 
@@ -156,11 +157,9 @@ def _time_unless(seconds: int, usual_seconds: int) -> str | None:
     return None if seconds == usual_seconds else iso8601(seconds)
 
 
-def _plain_rows(tables: Tables, name: str) -> list[Row]:
-    return [
-        {str(column): value for column, value in row.items() if value is not None}
-        for row in tables.all(t.metadata.tables[name])
-    ]
+def _plain_rows(tables: Tables, name: str) -> Iterator[Row]:
+    for row in tables.all(t.metadata.tables[name]):
+        yield {str(column): value for column, value in row.items() if value is not None}
 
 
 # The sections of the file.
@@ -410,30 +409,3 @@ def without_defaults(section: Section) -> Section:
             value = [without_defaults(each) if isinstance(each, dict) else each for each in value]
         shown[name] = value
     return shown
-
-
-_Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_SCALARS: Mapping[type, str] = {bool: "bool", int: "int", str: "str", type(None): "null"}
-_WORDS: Mapping[Any, str] = {True: "true", False: "false", None: "null"}
-
-
-def yaml_text(value: Any) -> str:
-    """Plain values as YAML: mappings, lists, texts, whole numbers, true, false and null. Members keep their order."""
-    text: str = yaml.serialize(_node(value), Dumper=_Base, allow_unicode=True, width=_LINE_CHARACTERS)
-    return text
-
-
-def _node(value: Any) -> yaml.Node:
-    """The node of a value. PyYAML's own representer looks for aliases, which takes most of its time."""
-    kind = type(value)
-    if kind is str:
-        return yaml.ScalarNode("tag:yaml.org,2002:str", value)
-    if kind is dict:
-        members = [(_node(name), _node(member)) for name, member in value.items()]
-        return yaml.MappingNode("tag:yaml.org,2002:map", members, flow_style=False)
-    if kind in (list, tuple):
-        return yaml.SequenceNode("tag:yaml.org,2002:seq", [_node(member) for member in value], flow_style=False)
-    if kind not in _SCALARS:
-        return yaml.representer.SafeRepresenter(default_flow_style=False).represent_data(value)
-    written = str(value) if kind is int else _WORDS[value]
-    return yaml.ScalarNode(f"tag:yaml.org,2002:{_SCALARS[kind]}", written)
