@@ -24,6 +24,9 @@ from forked_servers import ForkedProcess, fork_rolecall
 from reserved_ports import reserved_port
 
 from rolecall.cli import main
+from rolecall.commands.common import MIGRATING
+from rolecall.commands.serve import SLOW_SETTING_UP
+from rolecall.commands.snapshot import SLOW_LOADING, SLOW_SAVING
 
 FIRST_ACCOUNT = "111122223333"
 SECOND_ACCOUNT = "444455556666"
@@ -282,3 +285,9 @@ def _process(
         stderr=errors,
         start_new_session=True,
     )
+
+
+def without_slow_lines(errors: str) -> str:
+    """What a command wrote to stderr, without the lines that say on a busy machine what takes a second."""
+    slow = {f"rolecall: {what}" for what in (MIGRATING, SLOW_SETTING_UP, SLOW_SAVING, SLOW_LOADING)}
+    return "".join(line for line in errors.splitlines(keepends=True) if line.rstrip("\n") not in slow)

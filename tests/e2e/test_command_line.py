@@ -38,11 +38,11 @@ from served import (
     start,
     start_rolecall,
     stops_as_promised,
+    without_slow_lines,
 )
 
 from rolecall import __version__
 from rolecall.cli import main
-from rolecall.commands.serve import SLOW_SETTING_UP
 from rolecall.service_records import SERVICE_RECORDS
 
 COMMANDS = ("serve", "demo", "env", "check", "operations", "keys", "db")
@@ -440,7 +440,7 @@ def test_serve_prints_the_lines_of_env(server: Server, tmp_path: Path) -> None:
         r"# Database: (in memory, nothing is kept|sqlite:///\S+, (newly made|has .* from earlier runs))\n", database
     )
     assert "".join(exports) == expected
-    assert server.errors().removeprefix(f"rolecall: {SLOW_SETTING_UP}\n") == ""
+    assert without_slow_lines(server.errors()) == ""
 
 
 def test_check_of_good_files(tmp_path: Path, rolecall: Callable[..., Result]) -> None:
@@ -585,8 +585,7 @@ def test_a_terminal_interrupts_the_whole_group(make_server: Callable[..., Server
         os.killpg(served.process.pid, signal.SIGINT)
         assert served.process.wait(PATIENCE_SECONDS) == 0
         took_seconds = time.monotonic() - begun
-        # A busy machine takes a second to set the sandbox up, and the server says so.
-        assert served.errors().removeprefix(f"rolecall: {SLOW_SETTING_UP}\n") == ""
+        assert without_slow_lines(served.errors()) == ""
         return took_seconds < served.promised_stop_seconds
 
     assert stops_as_promised(attempt)

@@ -30,6 +30,9 @@ from rolecall.storage.engine import Database, database_exists
 from rolecall.worlds.declare import InvalidWorldError
 from rolecall.worlds.snapshots import UnsavableError, load_database, save_database
 
+SLOW_SAVING = "saving the sandbox"
+SLOW_LOADING = "loading the sandbox into its database"
+
 
 @click.group("snapshot")
 def command() -> None:
@@ -76,7 +79,7 @@ def saved(database: str, *, last_used: bool = True) -> str:
         raise UnusableError("there is no such database (see --database)")
     opened = _opened(database)
     try:
-        with shown_when_slow("saving the sandbox"):
+        with shown_when_slow(SLOW_SAVING):
             return save_database(opened, SandboxSettings(), last_used=last_used)
     except UnsavableError as error:
         raise UnusableError(str(error)) from error
@@ -113,7 +116,7 @@ def load(file: str, endpoint: str | None, database: str) -> None:
     try:
         with opened.snapshot() as connection:
             clock.follow(load_clock(connection))
-        with shown_when_slow("loading the sandbox into its database"):
+        with shown_when_slow(SLOW_LOADING):
             load_database(opened, text, clock.now_seconds(), Identifiers(), folder)
     except InvalidWorldError as error:
         raise _unloadable(file, [(problem.line, problem.message) for problem in error.problems]) from error
