@@ -33,7 +33,7 @@ if not (CHROMIUM and DRIVER and HAS_SELENIUM):
     pytest.skip(MISSING, allow_module_level=True)
 webdriver: Any = importlib.import_module("selenium.webdriver")
 waiting: Any = importlib.import_module("selenium.webdriver.support.wait")
-conditions: Any = importlib.import_module("selenium.webdriver.support.expected_conditions")
+exceptions: Any = importlib.import_module("selenium.common.exceptions")
 AXE = os.environ.get("ROLECALL_TEST_AXE", "")
 # The rules of WCAG 2.2, levels A and AA, as axe-core names them.
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -105,9 +105,15 @@ def visit(browser: Any, sandbox: Any, path: str) -> None:
 
 
 def press(browser: Any, element: Any) -> None:
-    """Press what leads to another page, and wait until the present page is gone."""
+    """Press what leads to another page, and wait until that one is there.
+
+    An element of the old page is not asked: chromedriver sometimes fails while the page changes.
+    """
+    browser.execute_script("window.isOld = true;")
     element.send_keys(ENTER)
-    waiting.WebDriverWait(browser, 10).until(conditions.staleness_of(element))
+    waiting.WebDriverWait(browser, 10, ignored_exceptions=[exceptions.WebDriverException]).until(
+        lambda driver: driver.execute_script("return !window.isOld && document.readyState === 'complete';")
+    )
 
 
 def complaints(browser: Any) -> list[str]:
