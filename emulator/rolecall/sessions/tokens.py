@@ -14,6 +14,8 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.json import encode as json_bytes
+
 from rolecall.sessions.jose_door import jose
 from rolecall.sessions.keys import KeyRing, SealingKey
 
@@ -28,7 +30,6 @@ _WRITTEN_SIGNATURE = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII
 # Two spellings of the token's type (RFC 7515, section 4.1.9), one character apart in length.
 _TYPE = "JWT"
 _LONGER_TYPE = "JOSE"
-_encoder = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 class BadTokenError(Exception):
@@ -49,10 +50,10 @@ def seal(
     """
     payload: Mapping[str, Any] = claims
     if compressed:
-        text = _encoder.encode(claims).encode()
+        text = json_bytes(claims)
         if len(text) >= _COMPRESS_FROM_BYTES:
             payload = {"z": b64encode(zlib.compress(text, 6)).decode("ascii")}
-    text = _encoder.encode({"aud": purpose, **payload}).encode()
+    text = json_bytes({"aud": purpose, **payload})
     token = _signed(key, text)
     if len(token) >= minimum_characters:
         return token

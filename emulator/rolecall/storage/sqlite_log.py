@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from msgspec.json import encode as json_bytes
+
 from rolecall.printable import printable
 from rolecall.storage.log_keepers import IN_MEMORY, SCHEMA_VERSION
 from rolecall.storage.opened_files import OpenedFiles
@@ -116,11 +118,8 @@ class SqliteLog:
         values = dict.fromkeys(itertools.chain.from_iterable(calls))
         numbers = dict(zip(values, itertools.count(), strict=False))
         rows = [[numbers[value] for value in call] for call in calls]
-        text = json.dumps([list(values), rows], ensure_ascii=False, separators=(",", ":"))
-        if not text.isascii():
-            # SQLite stores no text that is not valid Unicode.
-            text.encode()
-        return text
+        # Raises ValueError for a text that is not valid Unicode, which SQLite stores no more than JSON does.
+        return json_bytes([list(values), rows]).decode()
 
     def unpacked(self, text: str) -> list[list[Any]]:
         values, rows = json.loads(text)
